@@ -1,0 +1,17 @@
+//! Storage: one layer over SQLite and PostgreSQL, and the traits of what is stored.
+//!
+//! A write is a closure over a transaction ([`Db::write`]); a read is a closure over a snapshot
+//! ([`Db::read`]). Subjects ([`Devices`], [`Commands`], ...) are traits implemented for [`Tx`].
+
+mod db;
+mod error;
+mod subject;
+mod wake;
+
+pub use db::{BoxFuture, Db, DbConfig, Tx};
+pub use error::{ConstraintKind, StoreError};
+pub use subject::*;
+pub use wake::{Wake, WakeReceiver};
+
+/// A result whose error is a [`StoreError`].
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -1,0 +1,45 @@
+//! What is stored, subject by subject: row types, and one trait per subject implemented for
+//! [`crate::Tx`].
+//!
+//! Lookups return an option. Times and identifiers are arguments. Method names are distinct
+//! across subjects, so that any of the traits can be in scope together.
+
+mod access;
+mod admins;
+mod certificates;
+mod commands;
+mod ddm;
+mod declarations;
+mod device_list;
+mod devices;
+mod enrollments;
+mod facts;
+mod journal;
+mod leases;
+mod push;
+mod secrets;
+mod settings;
+mod tickets;
+mod tokens;
+mod units;
+mod webhooks;
+
+pub use access::*;
+pub use admins::*;
+pub use certificates::*;
+pub use commands::*;
+pub use ddm::*;
+pub use declarations::*;
+pub use device_list::*;
+pub use devices::*;
+pub use enrollments::*;
+pub use facts::*;
+pub use journal::*;
+pub use leases::*;
+pub use push::*;
+pub use secrets::*;
+pub use settings::*;
+pub use tickets::*;
+pub use tokens::*;
+pub use units::*;
+pub use webhooks::*;
