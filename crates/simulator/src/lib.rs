@@ -10,19 +10,19 @@
 //! - [`load`]: raw, pre-built requests for benchmarks.
 //! - [`keys`], [`x509`], [`csr`], [`cms`], [`der`], [`plist`]: the byte work beneath them.
 
-// pub mod apns;
+pub mod apns;
 // pub mod apple;
 pub mod cms;
 pub mod csr;
 pub mod der;
 mod error;
-// pub mod http;
+pub mod http;
 pub mod keys;
 // pub mod load;
 pub mod pem;
 pub mod plist;
 mod random;
-// pub mod webhook;
+pub mod webhook;
 pub mod x509;
 
 pub use error::{Error, Result};
