@@ -23,7 +23,8 @@ pub(crate) fn build(workspace: &Workspace) -> Result<()> {
             "--no-fund",
             "--loglevel=error",
         ]);
-        shell::run(&mut install)?;
+        // Its complaints are shown, its chatter is not.
+        shell::output(&mut install)?;
         std::fs::write(&stamp, lock).with_context(|| format!("writing {}", stamp.display()))?;
     }
     shell::run(Command::new("node").current_dir(&folder).arg("build.mjs"))

@@ -7,38 +7,50 @@ use anyhow::{Result, bail};
 
 use crate::shell;
 
-/// A program that tests start, and the Debian package that brings it.
+/// Something that tests start, and the Debian packages that bring it.
 struct Need {
-    package: &'static str,
+    packages: &'static [&'static str],
     present: fn() -> bool,
 }
 
 const NEEDS: &[Need] = &[
     Need {
-        package: "postgresql",
+        packages: &["postgresql"],
         present: || postgres_bin().is_some(),
     },
     Need {
-        package: "chromium",
+        packages: &["chromium"],
         present: || shell::exists("chromium") || shell::exists("google-chrome"),
     },
     Need {
-        package: "openssl",
+        packages: &["openssl"],
         present: || shell::exists("openssl"),
     },
+    // strongSwan's SCEP client fetches by its curl plugin and encrypts by its openssl plugin.
     Need {
-        package: "strongswan-pki",
-        present: || shell::exists("pki"),
+        packages: &[
+            "strongswan-pki",
+            "libstrongswan-standard-plugins",
+            "libstrongswan-extra-plugins",
+        ],
+        present: || {
+            let plugins = Path::new("/usr/lib/ipsec/plugins");
+            shell::exists("pki")
+                && ["curl", "openssl"]
+                    .iter()
+                    .all(|name| plugins.join(format!("libstrongswan-{name}.so")).exists())
+        },
     },
 ];
 
 /// Installs what is missing, or says what a person has to install.
-pub(crate) fn install() -> Result<()> {
+pub(crate) fn install(log: &Path) -> Result<()> {
     check_node()?;
     let missing: Vec<&str> = NEEDS
         .iter()
         .filter(|need| !(need.present)())
-        .map(|need| need.package)
+        .flat_map(|need| need.packages)
+        .copied()
         .collect();
     if missing.is_empty() {
         return Ok(());
@@ -64,7 +76,11 @@ pub(crate) fn install() -> Result<()> {
             .env("DEBIAN_FRONTEND", "noninteractive")
             .arg("-qq")
             .args(arguments);
-        shell::run(&mut command)
+        let logged = shell::logged(&mut command, log)?;
+        if !logged.success {
+            bail!("apt-get {} failed:\n{}", arguments.join(" "), logged.text);
+        }
+        Ok(())
     };
     apt(&["update"])?;
     let mut install = vec!["install", "-y", "--no-install-recommends"];
@@ -72,8 +88,8 @@ pub(crate) fn install() -> Result<()> {
     apt(&install)?;
     match NEEDS.iter().find(|need| !(need.present)()) {
         Some(need) => bail!(
-            "{} is installed, but its program was not found",
-            need.package
+            "{} installed, but what they bring was not found",
+            need.packages.join(" ")
         ),
         None => Ok(()),
     }

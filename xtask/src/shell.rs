@@ -42,6 +42,8 @@ pub(crate) struct Logged {
 pub(crate) fn logged(command: &mut Command, log: &Path) -> Result<Logged> {
     let file = File::create(log).with_context(|| format!("making {}", log.display()))?;
     let status = command
+        .env("CARGO_TERM_COLOR", "never")
+        .env("NO_COLOR", "1")
         .stdin(Stdio::null())
         .stdout(file.try_clone()?)
         .stderr(file)

@@ -16,8 +16,8 @@ use crate::{assets, browser, fuzz, openapi, packages, tidy};
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only these steps; repeat for several.
-    #[arg(long, value_enum)]
+    /// Only these steps, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Step>,
     /// Seconds for each fuzz test.
     #[arg(long, default_value_t = 2)]
@@ -114,9 +114,21 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 
 fn perform(workspace: &Workspace, options: &Options, step: Step, log: &Path) -> Result<Outcome> {
     match step {
-        Step::Packages => packages::install().map(|()| Outcome::GOOD),
+        Step::Packages => packages::install(log).map(|()| Outcome::GOOD),
         Step::Assets => assets::build(workspace).map(|()| Outcome::GOOD),
-        Step::Fmt => yes_or_no(workspace.cargo().args(["fmt", "--all", "--check"]), log),
+        Step::Fmt => {
+            let mut command = workspace.cargo();
+            command.args(["fmt", "--all", "--", "--check", "--files-with-diff"]);
+            let logged = shell::logged(&mut command, log)?;
+            Ok(if logged.success {
+                Outcome::GOOD
+            } else {
+                Outcome::bad(format!(
+                    "run `cargo fmt --all`; it would change:\n{}",
+                    tail(&logged.text)
+                ))
+            })
+        }
         Step::Tidy => {
             let findings = tidy::check(workspace)?;
             let lines: Vec<String> = findings.iter().map(ToString::to_string).collect();

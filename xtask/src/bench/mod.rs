@@ -17,11 +17,11 @@ use crate::workspace::Workspace;
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Only these backends; repeat for several.
-    #[arg(long, value_enum)]
+    /// Only these backends, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
     backend: Vec<Backend>,
-    /// Only these scenarios; repeat for several.
-    #[arg(long, value_enum)]
+    /// Only these scenarios, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
     scenario: Vec<load::Scenario>,
     /// Runs of each scenario; the median is reported.
     #[arg(long, default_value_t = 3)]
