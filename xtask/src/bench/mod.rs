@@ -9,6 +9,8 @@ mod postgres;
 mod process;
 mod report;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::ValueEnum;
 
@@ -32,6 +34,9 @@ pub(crate) struct Options {
     /// Seconds of load in each run.
     #[arg(long, default_value_t = 10)]
     seconds: u32,
+    /// Where the databases are made, and removed again: a folder on the disk to be measured, not in memory.
+    #[arg(long, default_value = "/var/tmp")]
+    folder: PathBuf,
 }
 
 /// Where the server keeps its data.
@@ -56,20 +61,17 @@ impl Backend {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     eprintln!("Building the optimised binary (some minutes the first time) ...");
     let binary = workspace.build_muster("bench")?;
-    let folder = workspace.scratch()?.join("bench");
+    let results = workspace.scratch()?.join("bench.json");
     let mut figures = Vec::new();
     for backend in chosen(&options.backend) {
-        let place = folder.join(backend.name().to_lowercase());
-        // A folder from an interrupted run would make the start-up figures untrue.
-        if place.exists() {
-            std::fs::remove_dir_all(&place)?;
-        }
-        std::fs::create_dir_all(&place)?;
+        let place = tempfile::Builder::new()
+            .prefix("muster-bench-")
+            .tempdir_in(&options.folder)?;
         let cluster = match backend {
             Backend::Sqlite => None,
-            Backend::Postgres => Some(postgres::Cluster::start(&place.join("cluster"))?),
+            Backend::Postgres => Some(postgres::Cluster::start(&options.folder)?),
         };
-        let server = process::Server::start(&binary, &place, cluster.as_ref())?;
+        let server = process::Server::start(&binary, place.path(), cluster.as_ref())?;
         figures.push(report::Figure::new(
             backend,
             "start to ready, empty",
@@ -99,9 +101,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         server.stop()?;
     }
     print!("{}", report::table(&figures));
-    let path = folder.join("figures.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&figures)? + "\n")?;
-    println!("\nAlso in {}", path.display());
+    std::fs::write(&results, serde_json::to_string_pretty(&figures)? + "\n")?;
+    println!("\nAlso in {}", results.display());
     Ok(())
 }
 

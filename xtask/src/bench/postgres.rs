@@ -4,64 +4,63 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use crate::{packages, shell};
 
-/// A running cluster on a Unix socket in its own folder. Dropping it stops it.
+/// A running cluster, reachable by a Unix socket in its own folder alone. Dropping it stops it and takes it away.
 pub(crate) struct Cluster {
     programs: PathBuf,
-    folder: PathBuf,
-    socket: tempfile::TempDir,
+    folder: TempDir,
 }
 
 impl Cluster {
-    /// Makes a cluster with durable settings, as an operator would run it, and starts it.
-    pub(crate) fn start(folder: &Path) -> Result<Self> {
+    /// Makes a cluster with durable settings, as an operator would run it, in a new folder below `base`, and starts it.
+    pub(crate) fn start(base: &Path) -> Result<Self> {
         let programs =
             packages::postgres_bin().context("PostgreSQL's server programs were not found")?;
-        std::fs::create_dir_all(folder)?;
-        // A socket's path may be some 100 characters long; cargo's target folder may be deeper than that.
-        let socket = tempfile::Builder::new().prefix("muster-bench-").tempdir()?;
-        let cluster = Self {
-            programs,
-            folder: folder.to_path_buf(),
-            socket,
-        };
-        for path in [folder, cluster.socket.path()] {
-            hand_over(path)?;
+        let folder = tempfile::Builder::new()
+            .prefix("muster-bench-")
+            .tempdir_in(base)?;
+        let cluster = Self { programs, folder };
+        if shell::is_root() {
+            shell::run(
+                Command::new("chown")
+                    .arg("postgres")
+                    .arg(cluster.folder.path()),
+            )?;
         }
-        shell::output(
-            cluster
-                .command("initdb")
-                .args([
-                    "--auth=trust",
-                    "--username=muster",
-                    "--encoding=UTF8",
-                    "--locale=C",
-                    "-D",
-                ])
-                .arg(folder),
-        )?;
+        let options = [
+            "--auth=trust",
+            "--username=muster",
+            "--encoding=UTF8",
+            "--locale=C",
+            "-D",
+        ];
+        shell::output(cluster.command("initdb").args(options).arg(cluster.data()))?;
         let settings = format!(
             "-c listen_addresses= -c unix_socket_directories={} -c shared_buffers=256MB -c max_connections=100",
-            cluster.socket.path().display()
+            cluster.folder.path().display()
         );
-        shell::output(
-            cluster
-                .command("pg_ctl")
-                .args(["--wait", "--silent", "-D"])
-                .arg(folder)
-                .arg("-l")
-                .arg(folder.join("log"))
-                .args(["-o", &settings, "start"]),
-        )?;
+        let mut start = cluster.command("pg_ctl");
+        start.args(["--wait", "--silent", "-D"]).arg(cluster.data());
+        start.arg("-l").arg(cluster.folder.path().join("log"));
+        // The server inherits what it is given and lives on: a pipe would keep us waiting for its end.
+        start
+            .args(["-o", &settings, "start"])
+            .stdout(std::process::Stdio::null());
+        shell::run(&mut start)?;
         Ok(cluster)
     }
 
     /// The address for the server's configuration.
     pub(crate) fn url(&self) -> String {
-        let host = self.socket.path().display().to_string().replace('/', "%2F");
+        let host = self.folder.path().display().to_string().replace('/', "%2F");
         format!("postgresql://muster@{host}/postgres")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// PostgreSQL refuses to run as the superuser; Debian's package made a user for it.
@@ -74,32 +73,52 @@ impl Cluster {
         } else {
             Command::new(path)
         };
-        command.current_dir(self.socket.path());
+        command.current_dir(self.folder.path());
         command
     }
 }
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        let stopped = self
-            .command("pg_ctl")
-            .args(["--silent", "--mode=fast", "-D"])
-            .arg(&self.folder)
-            .arg("stop")
-            .status();
-        if !stopped.is_ok_and(|status| status.success()) {
+        let mut stop = self.command("pg_ctl");
+        stop.args(["--silent", "--mode=fast", "-D"])
+            .arg(self.data())
+            .arg("stop");
+        if self.data().join("postmaster.pid").exists()
+            && !stop.status().is_ok_and(|status| status.success())
+        {
             eprintln!(
                 "warning: the PostgreSQL cluster in {} could not be stopped",
-                self.folder.display()
+                self.folder.path().display()
             );
         }
     }
 }
 
-/// Gives a folder to the user that PostgreSQL runs as.
-fn hand_over(folder: &Path) -> Result<()> {
-    if shell::is_root() {
-        shell::run(Command::new("chown").arg("postgres").arg(folder))?;
+#[cfg(test)]
+mod tests {
+    use super::Cluster;
+    use crate::shell;
+
+    #[test]
+    fn a_cluster_answers_on_its_socket_and_leaves_nothing() {
+        let base = tempfile::tempdir_in(std::env::temp_dir()).unwrap();
+        // PostgreSQL's own user must be able to pass through.
+        shell::run(
+            std::process::Command::new("chmod")
+                .arg("0755")
+                .arg(base.path()),
+        )
+        .unwrap();
+        let cluster = Cluster::start(base.path()).unwrap();
+        let answer = cluster
+            .command("pg_isready")
+            .arg("--dbname")
+            .arg(cluster.url())
+            .output()
+            .unwrap();
+        assert!(answer.status.success(), "{answer:?}");
+        drop(cluster);
+        assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
     }
-    shell::run(Command::new("chmod").arg("0700").arg(folder))
 }
