@@ -1,0 +1,3 @@
+//! The `server` room.
+
+pub mod console;
