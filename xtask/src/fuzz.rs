@@ -42,6 +42,8 @@ pub(crate) fn command(workspace: &Workspace, seconds: u64, package: Option<&str>
             "--locked",
             "--cargo-quiet",
             "--no-fail-fast",
+            "--profile",
+            "fuzz",
             "-E",
             "test(/fuzz|never_panic/)",
         ]);
