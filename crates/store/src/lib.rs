@@ -1,14 +1,22 @@
 //! Storage: one layer over SQLite and PostgreSQL, and the traits of what is stored.
 //!
 //! A write is a closure over a transaction ([`Db::write`]); a read is a closure over a snapshot
-//! ([`Db::read`]). Subjects ([`Devices`], [`Commands`], ...) are traits implemented for [`Tx`].
+//! ([`Db::read`]). Subjects ([`Devices`], [`Commands`], ...) are traits implemented for [`Tx`]:
+//!
+//! ```ignore
+//! let device = db.read(move |tx| Box::pin(async move { tx.device(id).await })).await?;
+//! ```
 
 mod db;
+mod dialect;
 mod error;
+mod statement;
 mod subject;
+mod value;
 mod wake;
 
 pub use db::{BoxFuture, Db, DbConfig, Tx};
+pub use dialect::Dialect;
 pub use error::{ConstraintKind, StoreError};
 pub use subject::*;
 pub use wake::{Wake, WakeReceiver};
