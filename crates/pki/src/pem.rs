@@ -1,7 +1,7 @@
 //! PEM texts (RFC 7468), read leniently: text between blocks and header lines inside
 //! them are skipped.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
+use ::base64::{Engine, engine::general_purpose::STANDARD};
 
 /// Most blocks that one text may hold.
 const MAX_BLOCKS: usize = 200;

@@ -1,7 +1,7 @@
 //! Helpers for tokens: hashes, comparison, text forms. Random bytes are arguments.
 
+use ::base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use aws_lc_rs::{constant_time, digest};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 /// Crockford's alphabet: no I, L, O or U.
 const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
