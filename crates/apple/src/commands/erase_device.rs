@@ -43,7 +43,6 @@ impl Spec for EraseDevice {
             watchos: Some(Support::since(10, 0)),
             visionos: Some(Support::since(1, 1)),
             personal: Some("Muster never erases a private device; remove management instead"),
-            ..Rules::NOWHERE
         },
         parameters: &[
             Parameter::new("pin", Kind::Text, "Six digits, for a Mac").secret(),

@@ -56,7 +56,6 @@ impl Spec for InstallApplication {
             watchos: Some(Support::since(10, 0)),
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
-            ..Rules::NOWHERE
         },
         parameters: &[
             Parameter::new("itunes_store_id", Kind::Integer, "Its number in the App Store"),

@@ -31,7 +31,6 @@ impl Spec for InstallProfile {
             watchos: Some(Support::since(10, 0)),
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
-            ..Rules::NOWHERE
         },
         parameters: &[
             Parameter::new("payload", Kind::Data, "The profile, signed or not").required(),

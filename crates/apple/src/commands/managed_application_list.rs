@@ -30,7 +30,6 @@ impl Spec for ManagedApplicationList {
             watchos: Some(Support::since(10, 0)),
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
-            ..Rules::NOWHERE
         },
         parameters: &[
             Parameter::new("identifiers", Kind::Texts, "Only these bundle identifiers"),

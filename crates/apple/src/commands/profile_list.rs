@@ -30,7 +30,6 @@ impl Spec for ProfileList {
             watchos: Some(Support::since(10, 0)),
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
-            ..Rules::NOWHERE
         },
         parameters: &[
             Parameter::new("managed_only", Kind::Flag, "Only those that management installed"),

@@ -33,7 +33,6 @@ impl Spec for RemoveProfile {
             watchos: Some(Support::since(10, 0)),
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
-            ..Rules::NOWHERE
         },
         parameters: &[
             Parameter::new("identifier", Kind::Text, "The PayloadIdentifier of the profile").required(),

@@ -26,7 +26,6 @@ impl Spec for SecurityInfo {
             watchos: Some(Support::since(10, 0)),
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
-            ..Rules::NOWHERE
         },
         parameters: &[],
     };
