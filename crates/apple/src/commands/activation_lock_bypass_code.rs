@@ -4,7 +4,7 @@ use domain::command::Hazard;
 use serde::{Deserialize, Serialize};
 
 use super::{EscrowKind, Meta, Outcome, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use crate::plist::Dict;
 
 /// Fetch Activation Lock bypass code.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -36,5 +36,4 @@ impl Spec for ActivationLockBypassCode {
             outcome.keep(EscrowKind::ActivationLockBypassCode, code);
         }
     }
-
 }

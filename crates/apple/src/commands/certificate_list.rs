@@ -31,9 +31,11 @@ impl Spec for CertificateList {
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
         },
-        parameters: &[
-            Parameter::new("managed_only", Kind::Flag, "Only those that management installed"),
-        ],
+        parameters: &[Parameter::new(
+            "managed_only",
+            Kind::Flag,
+            "Only those that management installed",
+        )],
     };
 
     fn write(&self, command: &mut Dict) {
@@ -45,5 +47,4 @@ impl Spec for CertificateList {
     fn observe(&self, body: &Dict, outcome: &mut Outcome) {
         outcome.observations = facts::from_certificates(body, self.managed_only);
     }
-
 }

@@ -1,11 +1,14 @@
 //! `ClearPasscode`: removes the passcode.
 
-use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use base64::{Engine, prelude::BASE64_STANDARD};
+use domain::command::Hazard;
 use domain::facts::Category;
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
+use super::{
+    Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec,
+    Support,
+};
 use crate::{Sensitive, plist::Dict};
 
 /// Clear passcode.
@@ -31,9 +34,13 @@ impl Spec for ClearPasscode {
             personal: Some("the passcode protects private data"),
             ..Rules::NOWHERE
         },
-        parameters: &[
-            Parameter::new("unlock_token", Kind::Data, "The unlock token from escrow; the server fills it in").required().secret(),
-        ],
+        parameters: &[Parameter::new(
+            "unlock_token",
+            Kind::Data,
+            "The unlock token from escrow; the server fills it in",
+        )
+        .required()
+        .secret()],
     };
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -57,5 +64,4 @@ impl Spec for ClearPasscode {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::Security));
     }
-
 }

@@ -3,15 +3,21 @@
 use domain::command::Hazard;
 use serde::{Deserialize, Serialize};
 
-use super::{Effect, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use super::{
+    Effect, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support,
+};
+use crate::plist::Dict;
 
 /// Declarative management.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeclarativeManagement {
     /// The tokens response (JSON, see [`crate::ddm::tokens_response`]): saves the device a round trip.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::base64_bytes::option")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "super::base64_bytes::option"
+    )]
     pub data: Option<Vec<u8>>,
 }
 
@@ -31,9 +37,11 @@ impl Spec for DeclarativeManagement {
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
         },
-        parameters: &[
-            Parameter::new("data", Kind::Data, "The tokens response, which saves a round trip"),
-        ],
+        parameters: &[Parameter::new(
+            "data",
+            Kind::Data,
+            "The tokens response, which saves a round trip",
+        )],
     };
 
     fn write(&self, command: &mut Dict) {
@@ -43,5 +51,4 @@ impl Spec for DeclarativeManagement {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::DeclarativeManagementEnabled);
     }
-
 }

@@ -1,11 +1,14 @@
 //! `DeleteUser`: deletes accounts from a shared device or Mac.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::{Platform, facts::Category};
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
-use crate::{plist::Dict};
+use super::{
+    Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec,
+    Support, Target, Unfit,
+};
+use crate::plist::Dict;
 
 /// Delete user.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -38,8 +41,16 @@ impl Spec for DeleteUser {
         },
         parameters: &[
             Parameter::new("user_name", Kind::Text, "The account"),
-            Parameter::new("delete_all_users", Kind::Flag, "All accounts of a Shared iPad"),
-            Parameter::new("force_deletion", Kind::Flag, "Even if data was not yet synced"),
+            Parameter::new(
+                "delete_all_users",
+                Kind::Flag,
+                "All accounts of a Shared iPad",
+            ),
+            Parameter::new(
+                "force_deletion",
+                Kind::Flag,
+                "Even if data was not yet synced",
+            ),
         ],
     };
 
@@ -90,5 +101,4 @@ impl Spec for DeleteUser {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::Users));
     }
-
 }

@@ -4,7 +4,7 @@ use domain::command::Hazard;
 use serde::{Deserialize, Serialize};
 
 use super::{Effect, Meta, Outcome, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use crate::plist::Dict;
 
 /// Release from Setup Assistant.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -35,5 +35,4 @@ impl Spec for DeviceConfigured {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Configured);
     }
-
 }

@@ -32,5 +32,4 @@ impl Spec for DeviceLocation {
     fn observe(&self, body: &Dict, outcome: &mut Outcome) {
         outcome.observations = facts::from_location(body);
     }
-
 }

@@ -1,10 +1,13 @@
 //! `DeviceLock`: locks a device.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::{Ownership, Platform};
+use serde::{Deserialize, Serialize};
 
-use super::{Escrow, Invalid, Meta, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
+use super::{
+    Escrow, Invalid, Meta, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support,
+    Target, Unfit,
+};
 use crate::{Sensitive, plist::Dict};
 
 /// Lock.
@@ -39,7 +42,12 @@ impl Spec for DeviceLock {
             ..Rules::NOWHERE
         },
         parameters: &[
-            Parameter::new("pin", Kind::Text, "Six digits that unlock a Mac; required there").secret(),
+            Parameter::new(
+                "pin",
+                Kind::Text,
+                "Six digits that unlock a Mac; required there",
+            )
+            .secret(),
             Parameter::new("message", Kind::Text, "Shown on the lock screen"),
             Parameter::new("phone_number", Kind::Text, "Shown on the lock screen"),
         ],
@@ -52,7 +60,9 @@ impl Spec for DeviceLock {
     fn check(&self, target: &Target) -> Result<(), Unfit> {
         let mac = target.platform == Platform::Macos;
         if mac && target.ownership == Ownership::Personal {
-            return Err(Unfit::Personal("a locked Mac is lost to its owner until a PIN is entered"));
+            return Err(Unfit::Personal(
+                "a locked Mac is lost to its owner until a PIN is entered",
+            ));
         }
         match (mac, &self.pin) {
             (true, None) => Err(Unfit::Needs("pin")),
@@ -73,5 +83,4 @@ impl Spec for DeviceLock {
     fn secrets(&self) -> Vec<Escrow> {
         super::erase_device::keep_pin(self.pin.as_ref())
     }
-
 }

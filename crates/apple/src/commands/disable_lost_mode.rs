@@ -1,11 +1,11 @@
 //! `DisableLostMode`: turns Lost Mode off.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::{Category, Observation};
+use serde::{Deserialize, Serialize};
 
 use super::{Meta, Outcome, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use crate::plist::Dict;
 
 /// Turn Lost Mode off.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -40,5 +40,4 @@ impl Spec for DisableLostMode {
             },
         ];
     }
-
 }

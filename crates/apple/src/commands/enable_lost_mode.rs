@@ -1,11 +1,13 @@
 //! `EnableLostMode`: turns Lost Mode on.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::{Category, Observation};
+use serde::{Deserialize, Serialize};
 
-use super::{Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use super::{
+    Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support,
+};
+use crate::plist::Dict;
 
 /// Turn Lost Mode on.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -36,8 +38,16 @@ impl Spec for EnableLostMode {
             ..Rules::NOWHERE
         },
         parameters: &[
-            Parameter::new("message", Kind::Text, "Shown on the screen; this or the phone number is needed"),
-            Parameter::new("phone_number", Kind::Text, "Shown on the screen, and can be called"),
+            Parameter::new(
+                "message",
+                Kind::Text,
+                "Shown on the screen; this or the phone number is needed",
+            ),
+            Parameter::new(
+                "phone_number",
+                Kind::Text,
+                "Shown on the screen, and can be called",
+            ),
             Parameter::new("footnote", Kind::Text, "Shown at the bottom of the screen"),
         ],
     };
@@ -59,7 +69,10 @@ impl Spec for EnableLostMode {
     }
 
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
-        outcome.observations = vec![Observation::set(Category::Security, "lost_mode_enabled", true)];
+        outcome.observations = vec![Observation::set(
+            Category::Security,
+            "lost_mode_enabled",
+            true,
+        )];
     }
-
 }

@@ -1,10 +1,13 @@
 //! `EraseDevice`: erases a device.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::{Platform, Secret};
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Escrow, EscrowKind, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
+use super::{
+    Effect, Escrow, EscrowKind, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority,
+    Rules, Spec, Support, Target, Unfit,
+};
 use crate::{Sensitive, plist::Dict};
 
 /// Erase.
@@ -47,9 +50,22 @@ impl Spec for EraseDevice {
         parameters: &[
             Parameter::new("pin", Kind::Text, "Six digits, for a Mac").secret(),
             Parameter::new("preserve_data_plan", Kind::Flag, "Keeps the eSIM"),
-            Parameter::new("disallow_proximity_setup", Kind::Flag, "Does not offer setup by holding another device near"),
-            Parameter::new("obliteration_behavior", Kind::Choice(ObliterationBehavior::WORDS), "What a Mac does that cannot erase by discarding its keys"),
-            Parameter::new("return_to_service", Kind::Object, "Enrols again by itself: wifi_profile, mdm_profile, bootstrap_token as base64").secret(),
+            Parameter::new(
+                "disallow_proximity_setup",
+                Kind::Flag,
+                "Does not offer setup by holding another device near",
+            ),
+            Parameter::new(
+                "obliteration_behavior",
+                Kind::Choice(ObliterationBehavior::WORDS),
+                "What a Mac does that cannot erase by discarding its keys",
+            ),
+            Parameter::new(
+                "return_to_service",
+                Kind::Object,
+                "Enrols again by itself: wifi_profile, mdm_profile, bootstrap_token as base64",
+            )
+            .secret(),
         ],
     };
 
@@ -137,7 +153,6 @@ impl Spec for EraseDevice {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Erased);
     }
-
 }
 
 /// What a Mac does that cannot erase by discarding its keys.
@@ -154,7 +169,12 @@ pub enum ObliterationBehavior {
 }
 
 impl ObliterationBehavior {
-    const WORDS: &[&str] = &["Default", "DoNotObliterate", "ObliterateWithWarning", "Always"];
+    const WORDS: &[&str] = &[
+        "Default",
+        "DoNotObliterate",
+        "ObliterateWithWarning",
+        "Always",
+    ];
 
     const fn as_str(self) -> &'static str {
         match self {
@@ -171,13 +191,25 @@ impl ObliterationBehavior {
 #[serde(deny_unknown_fields)]
 pub struct ReturnToService {
     /// A profile with the network to join.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::base64_bytes::option")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "super::base64_bytes::option"
+    )]
     pub wifi_profile: Option<Vec<u8>>,
     /// The enrollment profile; required where enrollment goes through a web page.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::base64_bytes::option")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "super::base64_bytes::option"
+    )]
     pub mdm_profile: Option<Vec<u8>>,
     /// Keeps the managed applications (iOS 26).
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "super::base64_bytes::option")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "super::base64_bytes::option"
+    )]
     pub bootstrap_token: Option<Vec<u8>>,
 }
 

@@ -1,12 +1,15 @@
 //! `InstallApplication`: installs an application.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::{EnrollmentKind, Platform, facts::Category};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::{CommandResult, check_object, object, Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
-use crate::{plist::Dict};
+use super::{
+    CommandResult, Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority,
+    Rules, Spec, Support, Target, Unfit, check_object, object,
+};
+use crate::plist::Dict;
 
 /// Install application.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -58,15 +61,31 @@ impl Spec for InstallApplication {
             personal: None,
         },
         parameters: &[
-            Parameter::new("itunes_store_id", Kind::Integer, "Its number in the App Store"),
+            Parameter::new(
+                "itunes_store_id",
+                Kind::Integer,
+                "Its number in the App Store",
+            ),
             Parameter::new("identifier", Kind::Text, "Its bundle identifier"),
             Parameter::new("manifest_url", Kind::Text, "Where its manifest is"),
-            Parameter::new("device_license", Kind::Flag, "Licensed to the device, not to a user"),
+            Parameter::new(
+                "device_license",
+                Kind::Flag,
+                "Licensed to the device, not to a user",
+            ),
             Parameter::new("attributes", Kind::Object, "Its managed attributes"),
-            Parameter::new("management_flags", Kind::Integer, "1 removes it when management ends, 4 keeps its data out of backups, 5 both"),
+            Parameter::new(
+                "management_flags",
+                Kind::Integer,
+                "1 removes it when management ends, 4 keeps its data out of backups, 5 both",
+            ),
             Parameter::new("configuration", Kind::Object, "Its managed configuration"),
             Parameter::new("install_as_managed", Kind::Flag, "Manages it (macOS)"),
-            Parameter::new("take_over", Kind::Flag, "Takes over management of an application its user installed"),
+            Parameter::new(
+                "take_over",
+                Kind::Flag,
+                "Takes over management of an application its user installed",
+            ),
         ],
     };
 
@@ -82,7 +101,11 @@ impl Spec for InstallApplication {
                 reason: "give one of itunes_store_id, identifier and manifest_url",
             });
         }
-        if self.manifest_url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+        if self
+            .manifest_url
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("https://"))
+        {
             return Err(Invalid {
                 parameter: "manifest_url",
                 reason: "it must begin with https://",
@@ -143,5 +166,4 @@ impl Spec for InstallApplication {
         }
         outcome.effects.push(Effect::Refresh(Category::ManagedApps));
     }
-
 }

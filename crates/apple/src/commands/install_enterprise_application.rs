@@ -1,12 +1,15 @@
 //! `InstallEnterpriseApplication`: installs a package on a Mac.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::Category;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
-use super::{check_object, object, Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use super::{
+    Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec,
+    Support, check_object, object,
+};
+use crate::plist::Dict;
 
 /// Install package.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -48,10 +51,18 @@ impl Spec for InstallEnterpriseApplication {
         parameters: &[
             Parameter::new("manifest", Kind::Object, "The manifest itself"),
             Parameter::new("manifest_url", Kind::Text, "Where the manifest is"),
-            Parameter::new("management_flags", Kind::Integer, "1 removes it when management ends, 4 keeps its data out of backups, 5 both"),
+            Parameter::new(
+                "management_flags",
+                Kind::Integer,
+                "1 removes it when management ends, 4 keeps its data out of backups, 5 both",
+            ),
             Parameter::new("configuration", Kind::Object, "Its managed configuration"),
             Parameter::new("install_as_managed", Kind::Flag, "Manages it (macOS)"),
-            Parameter::new("take_over", Kind::Flag, "Takes over management of an application its user installed"),
+            Parameter::new(
+                "take_over",
+                Kind::Flag,
+                "Takes over management of an application its user installed",
+            ),
         ],
     };
 
@@ -62,13 +73,20 @@ impl Spec for InstallEnterpriseApplication {
                 reason: "give either a manifest or its address",
             });
         }
-        if self.manifest_url.as_ref().is_some_and(|url| !url.starts_with("https://")) {
+        if self
+            .manifest_url
+            .as_ref()
+            .is_some_and(|url| !url.starts_with("https://"))
+        {
             return Err(Invalid {
                 parameter: "manifest_url",
                 reason: "it must begin with https://",
             });
         }
-        for (map, parameter) in [(&self.manifest, "manifest"), (&self.configuration, "configuration")] {
+        for (map, parameter) in [
+            (&self.manifest, "manifest"),
+            (&self.configuration, "configuration"),
+        ] {
             check_object(map.as_ref(), parameter)?;
         }
         Ok(())
@@ -97,5 +115,4 @@ impl Spec for InstallEnterpriseApplication {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::Apps));
     }
-
 }

@@ -1,11 +1,14 @@
 //! `InstallProfile`: installs a configuration profile.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::Category;
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use super::{
+    Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec,
+    Support,
+};
+use crate::plist::Dict;
 
 /// Install profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,5 +64,4 @@ impl Spec for InstallProfile {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::Profiles));
     }
-
 }

@@ -1,10 +1,12 @@
 //! `InstalledApplicationList`: the applications on a device.
 
+use domain::Ownership;
 use domain::command::Hazard;
 use serde::{Deserialize, Serialize};
-use domain::Ownership;
 
-use super::{Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
+use super::{
+    Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit,
+};
 use crate::{facts, plist::Dict};
 
 /// Installed applications.
@@ -37,7 +39,11 @@ impl Spec for InstalledApplicationList {
         },
         parameters: &[
             Parameter::new("identifiers", Kind::Texts, "Only these bundle identifiers"),
-            Parameter::new("managed_apps_only", Kind::Flag, "Only applications that management installed"),
+            Parameter::new(
+                "managed_apps_only",
+                Kind::Flag,
+                "Only applications that management installed",
+            ),
         ],
     };
 
@@ -66,5 +72,4 @@ impl Spec for InstalledApplicationList {
             self.identifiers.is_empty(),
         );
     }
-
 }

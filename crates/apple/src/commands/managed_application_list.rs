@@ -31,9 +31,11 @@ impl Spec for ManagedApplicationList {
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
         },
-        parameters: &[
-            Parameter::new("identifiers", Kind::Texts, "Only these bundle identifiers"),
-        ],
+        parameters: &[Parameter::new(
+            "identifiers",
+            Kind::Texts,
+            "Only these bundle identifiers",
+        )],
     };
 
     fn write(&self, command: &mut Dict) {
@@ -43,8 +45,6 @@ impl Spec for ManagedApplicationList {
     }
 
     fn observe(&self, body: &Dict, outcome: &mut Outcome) {
-        outcome.observations =
-            facts::from_managed_applications(body, self.identifiers.is_empty());
+        outcome.observations = facts::from_managed_applications(body, self.identifiers.is_empty());
     }
-
 }

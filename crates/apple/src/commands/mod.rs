@@ -2,10 +2,44 @@
 //!
 //! See "Commands and queries" in Apple's Device Management reference.
 
+mod activation_lock_bypass_code;
 mod base64_bytes;
+mod certificate_list;
+mod clear_passcode;
+mod declarative_management;
+mod delete_user;
+mod device_configured;
+mod device_information;
+mod device_location;
+mod device_lock;
+mod disable_lost_mode;
+mod enable_lost_mode;
+mod erase_device;
+mod install_application;
+mod install_enterprise_application;
+mod install_profile;
+mod installed_application_list;
+mod log_out_user;
+mod managed_application_list;
 mod outcome;
+mod play_lost_mode_sound;
+mod profile_list;
+mod provisioning_profile_list;
+mod raw;
+mod refresh_cellular_plans;
 mod registry;
+mod remove_application;
+mod remove_profile;
+mod restart_device;
+mod rotate_file_vault_key;
+mod security_info;
+mod set_firmware_password;
+mod set_recovery_lock;
+mod settings;
+mod shut_down_device;
 mod target;
+mod user_list;
+mod verify_recovery_lock;
 
 use std::fmt;
 
@@ -71,7 +105,6 @@ trait Spec {
 
 macro_rules! commands {
     ($($module:ident :: $name:ident,)+) => {
-        $(mod $module;)+
         $(pub use $module::$name;)+
 
         /// A command with its parameters.

@@ -4,7 +4,7 @@ use domain::command::Hazard;
 use serde::{Deserialize, Serialize};
 
 use super::{Meta, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use crate::plist::Dict;
 
 /// Play Lost Mode sound.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -28,5 +28,4 @@ impl Spec for PlayLostModeSound {
     };
 
     fn write(&self, _command: &mut Dict) {}
-
 }

@@ -71,7 +71,9 @@ impl Spec for Raw {
                 .personal
                 .map_or(Ok(()), |reason| Err(Unfit::Personal(reason)))
                 .and(Err(Unfit::Personal("use the command of that name"))),
-            None => Err(Unfit::Personal("commands Muster does not know are not sent")),
+            None => Err(Unfit::Personal(
+                "commands Muster does not know are not sent",
+            )),
         }
     }
 

@@ -1,11 +1,14 @@
 //! `RefreshCellularPlans`: fetches eSIM plans.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::Category;
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use super::{
+    Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec,
+    Support,
+};
+use crate::plist::Dict;
 
 /// Refresh cellular plans.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,5 +53,4 @@ impl Spec for RefreshCellularPlans {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::Network));
     }
-
 }

@@ -1,11 +1,13 @@
 //! `RemoveApplication`: removes a managed application.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::Category;
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use super::{
+    Effect, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support,
+};
+use crate::plist::Dict;
 
 /// Remove application.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,9 +33,7 @@ impl Spec for RemoveApplication {
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
         },
-        parameters: &[
-            Parameter::new("identifier", Kind::Text, "Its bundle identifier").required(),
-        ],
+        parameters: &[Parameter::new("identifier", Kind::Text, "Its bundle identifier").required()],
     };
 
     fn write(&self, command: &mut Dict) {
@@ -47,5 +47,4 @@ impl Spec for RemoveApplication {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::ManagedApps));
     }
-
 }

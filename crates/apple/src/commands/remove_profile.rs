@@ -1,11 +1,14 @@
 //! `RemoveProfile`: removes a configuration profile.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::Category;
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use super::{
+    Effect, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec,
+    Support,
+};
+use crate::plist::Dict;
 
 /// Remove profile.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -35,8 +38,17 @@ impl Spec for RemoveProfile {
             personal: None,
         },
         parameters: &[
-            Parameter::new("identifier", Kind::Text, "The PayloadIdentifier of the profile").required(),
-            Parameter::new("ends_management", Kind::Flag, "This is the enrollment profile; management ends"),
+            Parameter::new(
+                "identifier",
+                Kind::Text,
+                "The PayloadIdentifier of the profile",
+            )
+            .required(),
+            Parameter::new(
+                "ends_management",
+                Kind::Flag,
+                "This is the enrollment profile; management ends",
+            ),
         ],
     };
 
@@ -73,5 +85,4 @@ impl Spec for RemoveProfile {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::Profiles));
     }
-
 }

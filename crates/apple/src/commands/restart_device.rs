@@ -1,11 +1,13 @@
 //! `RestartDevice`: restarts a device.
 
+use domain::Platform;
 use domain::command::Hazard;
 use serde::{Deserialize, Serialize};
-use domain::Platform;
 
-use super::{Meta, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
-use crate::{plist::Dict};
+use super::{
+    Meta, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit,
+};
+use crate::plist::Dict;
 
 /// Restart.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -31,9 +33,11 @@ impl Spec for RestartDevice {
             personal: Some("its user may be working on it"),
             ..Rules::NOWHERE
         },
-        parameters: &[
-            Parameter::new("notify_user", Kind::Flag, "Lets the user of a Mac choose the moment"),
-        ],
+        parameters: &[Parameter::new(
+            "notify_user",
+            Kind::Flag,
+            "Lets the user of a Mac choose the moment",
+        )],
     };
 
     fn check(&self, target: &Target) -> Result<(), Unfit> {
@@ -51,5 +55,4 @@ impl Spec for RestartDevice {
             command.insert("NotifyUser", true);
         }
     }
-
 }

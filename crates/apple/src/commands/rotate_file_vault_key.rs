@@ -1,10 +1,13 @@
 //! `RotateFileVaultKey`: changes the FileVault recovery key.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::Category;
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, EscrowKind, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support};
+use super::{
+    Effect, EscrowKind, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules,
+    Spec, Support,
+};
 use crate::{Sensitive, plist::Dict};
 
 /// Rotate FileVault key.
@@ -32,8 +35,19 @@ impl Spec for RotateFileVaultKey {
             ..Rules::NOWHERE
         },
         parameters: &[
-            Parameter::new("unlock_password", Kind::Text, "The recovery key until now, or a user's password").required().secret(),
-            Parameter::new("reply_encryption_certificate", Kind::Data, "The escrow certificate (DER); the server fills it in").required(),
+            Parameter::new(
+                "unlock_password",
+                Kind::Text,
+                "The recovery key until now, or a user's password",
+            )
+            .required()
+            .secret(),
+            Parameter::new(
+                "reply_encryption_certificate",
+                Kind::Data,
+                "The escrow certificate (DER); the server fills it in",
+            )
+            .required(),
         ],
     };
 
@@ -68,5 +82,4 @@ impl Spec for RotateFileVaultKey {
         }
         outcome.effects.push(Effect::Refresh(Category::Security));
     }
-
 }

@@ -39,5 +39,4 @@ impl Spec for SecurityInfo {
             outcome.keep(EscrowKind::FilevaultRecoveryKeyCms, cms);
         }
     }
-
 }

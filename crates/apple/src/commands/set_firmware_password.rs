@@ -1,10 +1,13 @@
 //! `SetFirmwarePassword`: sets or clears the firmware password of a Mac with an Intel processor.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::{Secret, facts::Category};
+use serde::{Deserialize, Serialize};
 
-use super::{CommandResult, Effect, Escrow, EscrowKind, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
+use super::{
+    CommandResult, Effect, Escrow, EscrowKind, Meta, Outcome, Parameter, ParameterKind as Kind,
+    Priority, Rules, Spec, Support, Target, Unfit,
+};
 use crate::{Sensitive, plist::Dict};
 
 /// Set firmware password.
@@ -35,8 +38,19 @@ impl Spec for SetFirmwarePassword {
             ..Rules::NOWHERE
         },
         parameters: &[
-            Parameter::new("current_password", Kind::Text, "The password until now, if there is one").secret(),
-            Parameter::new("new_password", Kind::Text, "The password from now on; empty to clear it").required().secret(),
+            Parameter::new(
+                "current_password",
+                Kind::Text,
+                "The password until now, if there is one",
+            )
+            .secret(),
+            Parameter::new(
+                "new_password",
+                Kind::Text,
+                "The password from now on; empty to clear it",
+            )
+            .required()
+            .secret(),
             Parameter::new("allow_oroms", Kind::Flag, "Lets option ROMs run"),
         ],
     };
@@ -85,5 +99,4 @@ impl Spec for SetFirmwarePassword {
         }
         outcome.effects.push(Effect::Refresh(Category::Security));
     }
-
 }

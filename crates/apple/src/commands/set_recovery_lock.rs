@@ -1,10 +1,13 @@
 //! `SetRecoveryLock`: sets or clears the password that protects the recovery system of a Mac with Apple silicon.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::{Secret, facts::Category};
+use serde::{Deserialize, Serialize};
 
-use super::{Effect, Escrow, EscrowKind, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
+use super::{
+    Effect, Escrow, EscrowKind, Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules,
+    Spec, Support, Target, Unfit,
+};
 use crate::{Sensitive, plist::Dict};
 
 /// Set recovery lock.
@@ -32,8 +35,19 @@ impl Spec for SetRecoveryLock {
             ..Rules::NOWHERE
         },
         parameters: &[
-            Parameter::new("current_password", Kind::Text, "The password until now, if there is one").secret(),
-            Parameter::new("new_password", Kind::Text, "The password from now on; empty to clear it").required().secret(),
+            Parameter::new(
+                "current_password",
+                Kind::Text,
+                "The password until now, if there is one",
+            )
+            .secret(),
+            Parameter::new(
+                "new_password",
+                Kind::Text,
+                "The password from now on; empty to clear it",
+            )
+            .required()
+            .secret(),
         ],
     };
 
@@ -70,5 +84,4 @@ impl Spec for SetRecoveryLock {
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
         outcome.effects.push(Effect::Refresh(Category::Security));
     }
-
 }

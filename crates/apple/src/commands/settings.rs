@@ -175,12 +175,12 @@ impl Setting {
                 macos: Some(Support::since(10, 13)),
                 ..no
             },
-            Self::DataRoaming { .. }
-            | Self::VoiceRoaming { .. }
-            | Self::PersonalHotspot { .. } => Rules {
-                ios: Some(IOS),
-                ..no
-            },
+            Self::DataRoaming { .. } | Self::VoiceRoaming { .. } | Self::PersonalHotspot { .. } => {
+                Rules {
+                    ios: Some(IOS),
+                    ..no
+                }
+            }
             Self::DiagnosticSubmission { .. } | Self::AppAnalytics { .. } => Rules {
                 ios: Some(Support::since(9, 3).shared_only()),
                 ..no
@@ -363,10 +363,13 @@ impl Spec for Settings {
         let failed: Vec<String> = body
             .dicts("Settings")
             .chain(body.dict("Settings"))
-            .zip(self.settings.iter().map(Some).chain(std::iter::repeat(None)))
-            .filter(|(answer, _)| {
-                !matches!(answer.string("Status"), None | Some("Acknowledged"))
-            })
+            .zip(
+                self.settings
+                    .iter()
+                    .map(Some)
+                    .chain(std::iter::repeat(None)),
+            )
+            .filter(|(answer, _)| !matches!(answer.string("Status"), None | Some("Acknowledged")))
             .map(|(answer, setting)| {
                 let why = error_chain(answer)
                     .first()

@@ -4,7 +4,7 @@ use domain::command::Hazard;
 use serde::{Deserialize, Serialize};
 
 use super::{Meta, Priority, Rules, Spec, Support};
-use crate::{plist::Dict};
+use crate::plist::Dict;
 
 /// Shut down.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -29,5 +29,4 @@ impl Spec for ShutDownDevice {
     };
 
     fn write(&self, _command: &mut Dict) {}
-
 }

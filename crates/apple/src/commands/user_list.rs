@@ -33,5 +33,4 @@ impl Spec for UserList {
     fn observe(&self, body: &Dict, outcome: &mut Outcome) {
         outcome.observations = facts::from_users(body);
     }
-
 }

@@ -1,10 +1,12 @@
 //! `VerifyRecoveryLock`: checks a recovery lock password.
 
 use domain::command::Hazard;
-use serde::{Deserialize, Serialize};
 use domain::facts::{Category, Observation};
+use serde::{Deserialize, Serialize};
 
-use super::{Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit};
+use super::{
+    Meta, Outcome, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit,
+};
 use crate::{Sensitive, plist::Dict};
 
 /// Verify recovery lock.
@@ -29,7 +31,9 @@ impl Spec for VerifyRecoveryLock {
             ..Rules::NOWHERE
         },
         parameters: &[
-            Parameter::new("password", Kind::Text, "The password to check").required().secret(),
+            Parameter::new("password", Kind::Text, "The password to check")
+                .required()
+                .secret(),
         ],
     };
 
@@ -53,5 +57,4 @@ impl Spec for VerifyRecoveryLock {
             )];
         }
     }
-
 }

@@ -271,13 +271,11 @@ fn merge_list(known: Vec<Value>, changes: &[Value]) -> Value {
         let Some(key) = identifier(change) else {
             continue;
         };
-        match places.get(key).and_then(|place| out.get_mut(*place)) {
-            Some(slot) => slot.clone_from(change),
-            None if out.len() >= MOST_ENTRIES => {}
-            None => {
-                places.insert(key.to_owned(), out.len());
-                out.push(change.clone());
-            }
+        if let Some(slot) = places.get(key).and_then(|place| out.get_mut(*place)) {
+            slot.clone_from(change);
+        } else if out.len() < MOST_ENTRIES {
+            places.insert(key.to_owned(), out.len());
+            out.push(change.clone());
         }
     }
     out.retain(|item| item.get("_removed").and_then(Value::as_bool) != Some(true));
