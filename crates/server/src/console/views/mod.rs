@@ -11,6 +11,10 @@ mod problem;
 mod settings;
 mod sign_in;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 pub use account::*;
 pub use actions::*;
 pub use device::*;
