@@ -89,6 +89,7 @@ CREATE TABLE enrollments (
 -- One living enrollment per device and channel identity; ended ones stay as history.
 CREATE UNIQUE INDEX enrollments_native ON enrollments (platform, native_key) WHERE state <> 'ended';
 CREATE INDEX enrollments_device ON enrollments (device_id, created_at);
+CREATE INDEX enrollments_pending ON enrollments (created_at) WHERE state = 'pending';
 CREATE INDEX enrollments_parent ON enrollments (parent_id) WHERE parent_id IS NOT NULL;
 
 -- What an opened enrollment page, or an identity about to expire, hands to one device: one challenge, once.
@@ -124,7 +125,8 @@ CREATE TABLE certificates (
 );
 CREATE UNIQUE INDEX certificates_serial ON certificates (issuer, serial);
 CREATE INDEX certificates_revoked ON certificates (revoked_at) WHERE revoked_at IS NOT NULL;
-CREATE INDEX certificates_expiring ON certificates (not_after) WHERE superseded_at IS NULL AND revoked_at IS NULL;
+CREATE INDEX certificates_kind ON certificates (kind, issued_at);
+CREATE INDEX certificates_ticket ON certificates (ticket_id) WHERE ticket_id IS NOT NULL;
 CREATE INDEX certificates_enrollment ON certificates (enrollment_id) WHERE enrollment_id IS NOT NULL;
 
 -- Which identity may speak for which device enrollment. A certificate is pinned to one enrollment for ever.
@@ -134,4 +136,5 @@ CREATE TABLE identities (
     pinned_at     BIGINT NOT NULL,
     not_after     BIGINT
 );
-CREATE INDEX identities_enrollment ON identities (enrollment_id);
+CREATE INDEX identities_enrollment ON identities (enrollment_id, not_after);
+CREATE INDEX identities_expiring ON identities (not_after);

@@ -106,7 +106,10 @@ mod tests {
     #[test]
     fn each_database_gets_its_own_words_and_sections() {
         let source = "a {uuid} = $12\n--@sqlite\nonly here\n--@postgres\nonly $$ there\n--@end\n{for_update}";
-        assert_eq!(Dialect::Sqlite.expand(source), "a BLOB = ?12\nonly here\n\n");
+        assert_eq!(
+            Dialect::Sqlite.expand(source),
+            "a BLOB = ?12\nonly here\n\n"
+        );
         assert_eq!(
             Dialect::Postgres.expand(source),
             "a UUID = $12\nonly $$ there\nFOR UPDATE\n"

@@ -2,16 +2,16 @@
 
 use std::{collections::BTreeSet, error::Error};
 
+use bytes::BytesMut;
 use domain::{
-    AdminId, ApiTokenId, Channel, CommandId, DeclarationId, DeviceId, DeviceState, EnrollmentId, EnrollmentKind,
-    EnrollmentTokenId, EventId, OsVersion, Ownership, PasskeyId, Platform, ReportId, Secret, SecretId, TicketId,
-    Timestamp, UnitId, WebhookId,
+    AdminId, ApiTokenId, Channel, CommandId, DeclarationId, DeviceId, DeviceState, EnrollmentId,
+    EnrollmentKind, EnrollmentTokenId, EventId, OsVersion, Ownership, PasskeyId, Platform,
+    ReportId, Secret, SecretId, TicketId, Timestamp, UnitId, WebhookId,
     command::CommandState,
     enrollment::{EndReason, EnrollmentState},
     facts::Category,
     journal::Hash,
 };
-use bytes::BytesMut;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
@@ -424,7 +424,10 @@ impl Row {
             .next()
             .ok_or_else(|| StoreError::Invalid("a row has too few columns".into()))?;
         T::from_value(value).map_err(|reason| {
-            StoreError::Invalid(format!("a stored {} cannot be read: {reason}", std::any::type_name::<T>()))
+            StoreError::Invalid(format!(
+                "a stored {} cannot be read: {reason}",
+                std::any::type_name::<T>()
+            ))
         })
     }
 

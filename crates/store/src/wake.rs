@@ -112,12 +112,20 @@ impl WakeHub {
 }
 
 /// A hub that also speaks with the other nodes, and its two tasks.
-pub(crate) fn connect(config: Config, connector: MakeRustlsConnect) -> (Arc<WakeHub>, Vec<AbortHandle>) {
+pub(crate) fn connect(
+    config: Config,
+    connector: MakeRustlsConnect,
+) -> (Arc<WakeHub>, Vec<AbortHandle>) {
     let (others, outgoing) = mpsc::channel(BEHIND);
     let hub = Arc::new(WakeHub::new(Some(others)));
     // Tells our own messages from those of other nodes.
     let node = uuid::Uuid::from_bytes(node_bytes()).simple().to_string();
-    let listener = tokio::spawn(listen(config.clone(), connector.clone(), hub.local.clone(), node.clone()));
+    let listener = tokio::spawn(listen(
+        config.clone(),
+        connector.clone(),
+        hub.local.clone(),
+        node.clone(),
+    ));
     let notifier = tokio::spawn(notify(config, connector, outgoing, node));
     (hub, vec![listener.abort_handle(), notifier.abort_handle()])
 }
@@ -131,21 +139,35 @@ fn node_bytes() -> [u8; 16] {
 }
 
 /// Receives from other nodes for ever; connects again when the connection is lost.
-async fn listen(config: Config, connector: MakeRustlsConnect, local: broadcast::Sender<Wake>, node: String) {
+async fn listen(
+    config: Config,
+    connector: MakeRustlsConnect,
+    local: broadcast::Sender<Wake>,
+    node: String,
+) {
     let mut retry = RETRY;
     loop {
         if let Ok((client, mut connection)) = config.connect(connector.clone()).await {
             let (sender, mut received) = mpsc::channel(64);
             let driver = tokio::spawn(async move {
-                while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                while let Some(Ok(message)) =
+                    poll_fn(|context| connection.poll_message(context)).await
+                {
                     if let AsyncMessage::Notification(notification) = message
-                        && sender.send(notification.payload().to_owned()).await.is_err()
+                        && sender
+                            .send(notification.payload().to_owned())
+                            .await
+                            .is_err()
                     {
                         return;
                     }
                 }
             });
-            if client.batch_execute(&format!("LISTEN {CHANNEL}")).await.is_ok() {
+            if client
+                .batch_execute(&format!("LISTEN {CHANNEL}"))
+                .await
+                .is_ok()
+            {
                 retry = RETRY;
                 // Whatever was said before we listened is lost.
                 let _ = local.send(Wake::Resync);
@@ -171,11 +193,19 @@ fn hand_out(payload: &str, node: &str, local: &broadcast::Sender<Wake>) {
 }
 
 /// Sends to other nodes for ever, what waits together. What cannot be sent becomes one `Resync`.
-async fn notify(config: Config, connector: MakeRustlsConnect, mut outgoing: mpsc::Receiver<Wake>, node: String) {
+async fn notify(
+    config: Config,
+    connector: MakeRustlsConnect,
+    mut outgoing: mpsc::Receiver<Wake>,
+    node: String,
+) {
     let mut client: Option<Client> = None;
     let mut lost = false;
     while let Some(first) = outgoing.recv().await {
-        let mut payload = format!("{node}\n{}", if lost { Wake::Resync } else { first }.encode());
+        let mut payload = format!(
+            "{node}\n{}",
+            if lost { Wake::Resync } else { first }.encode()
+        );
         while payload.len() < PAYLOAD - 900
             && let Ok(wake) = outgoing.try_recv()
         {
@@ -209,7 +239,10 @@ async fn notify(config: Config, connector: MakeRustlsConnect, mut outgoing: mpsc
 async fn speaker(config: &Config, connector: &MakeRustlsConnect) -> Option<Client> {
     let (client, connection) = config.connect(connector.clone()).await.ok()?;
     tokio::spawn(connection);
-    client.batch_execute("SET synchronous_commit = off").await.ok()?;
+    client
+        .batch_execute("SET synchronous_commit = off")
+        .await
+        .ok()?;
     Some(client)
 }
 

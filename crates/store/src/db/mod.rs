@@ -8,6 +8,7 @@ mod tx;
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 
 pub use futures_util::future::BoxFuture;
+pub(crate) use tx::STATEMENTS;
 pub use tx::Tx;
 
 pub(crate) use self::{postgres::Postgres, sqlite::Sqlite};
@@ -63,7 +64,9 @@ impl FromStr for DbConfig {
             return Ok(Self::postgres(text));
         }
         match text.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => Ok(Self::sqlite(path.strip_prefix("//").unwrap_or(path))),
+            Some(path) if !path.is_empty() => {
+                Ok(Self::sqlite(path.strip_prefix("//").unwrap_or(path)))
+            }
             _ => Err(StoreError::Invalid(
                 "the database must be sqlite:PATH or postgres://...".to_owned(),
             )),
@@ -176,7 +179,8 @@ impl Db {
     /// # Errors
     /// Why it does not.
     pub async fn ping(&self) -> Result<()> {
-        self.read(|tx| Box::pin(async move { tx.ping().await })).await
+        self.read(|tx| Box::pin(async move { tx.ping().await }))
+            .await
     }
 
     /// Finishes what is queued and closes the database; other clones get

@@ -2,13 +2,11 @@
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
-use futures_util::{FutureExt, TryStreamExt, future};
-use tokio_postgres::{
-    Config,
-    error::SqlState,
-    types::ToSql,
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
+use futures_util::{FutureExt, TryStreamExt, future};
+use tokio_postgres::{Config, error::SqlState, types::ToSql};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{BoxFuture, Tx, sqlite::unavailable, tx::Connection};
@@ -25,7 +23,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Statements sent before the first answer is awaited.
 const PIPELINE: usize = 256;
 /// What a connection gives up after, unless the address says otherwise.
-const OPTIONS: &str = "-c statement_timeout=60s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s";
+const OPTIONS: &str =
+    "-c statement_timeout=60s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s";
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const BEGIN_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
@@ -45,9 +44,9 @@ impl Postgres {
         connections: usize,
         connector: MakeRustlsConnect,
     ) -> Result<(Self, Arc<WakeHub>)> {
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: tokio_postgres::Error| StoreError::Invalid(format!("database address: {error}")))?;
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            StoreError::Invalid(format!("database address: {error}"))
+        })?;
         if config.get_options().is_none() {
             config.options(OPTIONS);
         }
@@ -61,7 +60,9 @@ impl Postgres {
         let manager = Manager::from_config(
             config.clone(),
             connector.clone(),
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+            ManagerConfig {
+                recycling_method: RecyclingMethod::Fast,
+            },
         );
         let pool = Pool::builder(manager)
             .max_size(connections.max(1))
@@ -96,10 +97,16 @@ impl Postgres {
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         E: From<StoreError>,
     {
-        self.transaction(BEGIN_READ, body).await.map(|(result, _)| result)
+        self.transaction(BEGIN_READ, body)
+            .await
+            .map(|(result, _)| result)
     }
 
-    async fn transaction<T, E, F>(&self, begin: &'static str, body: F) -> Result<(T, Vec<crate::Wake>), E>
+    async fn transaction<T, E, F>(
+        &self,
+        begin: &'static str,
+        body: F,
+    ) -> Result<(T, Vec<crate::Wake>), E>
     where
         F: for<'a> FnOnce(&'a mut Tx) -> BoxFuture<'a, Result<T, E>> + Send + 'static,
         E: From<StoreError>,
@@ -110,8 +117,15 @@ impl Postgres {
             spoiled: None,
         };
         // The future is made inside, so that a closure that panics at once is caught too.
-        let result = AssertUnwindSafe(async { body(&mut tx).await }).catch_unwind().await;
-        let Tx { connection: Connection::Postgres(postgres), wakes, spoiled } = tx else {
+        let result = AssertUnwindSafe(async { body(&mut tx).await })
+            .catch_unwind()
+            .await;
+        let Tx {
+            connection: Connection::Postgres(postgres),
+            wakes,
+            spoiled,
+        } = tx
+        else {
             return Err(unavailable("a transaction changed its database").into());
         };
         match (result, spoiled) {
@@ -179,9 +193,17 @@ pub(super) struct PgTx {
 }
 
 impl PgTx {
-    pub(super) async fn execute(&mut self, name: &str, text: &str, values: &[Value]) -> Result<u64> {
+    pub(super) async fn execute(
+        &mut self,
+        name: &str,
+        text: &str,
+        values: &[Value],
+    ) -> Result<u64> {
         let client = self.client()?;
-        let statement = client.prepare_cached(text).await.map_err(|e| error(name, e))?;
+        let statement = client
+            .prepare_cached(text)
+            .await
+            .map_err(|e| error(name, e))?;
         let begin = self.take_begin();
         let client = self.client()?;
         let parameters: Vec<&(dyn ToSql + Sync)> = values.iter().map(|v| v as _).collect();
@@ -190,9 +212,17 @@ impl PgTx {
             .map_err(|e| error(name, e))
     }
 
-    pub(super) async fn execute_many(&mut self, name: &str, text: &str, sets: &[Vec<Value>]) -> Result<u64> {
+    pub(super) async fn execute_many(
+        &mut self,
+        name: &str,
+        text: &str,
+        sets: &[Vec<Value>],
+    ) -> Result<u64> {
         let client = self.client()?;
-        let statement = client.prepare_cached(text).await.map_err(|e| error(name, e))?;
+        let statement = client
+            .prepare_cached(text)
+            .await
+            .map_err(|e| error(name, e))?;
         let mut changed = 0;
         for sets in sets.chunks(PIPELINE) {
             let begin = self.take_begin();
@@ -202,21 +232,41 @@ impl PgTx {
                 let statement = &statement;
                 async move { client.execute_raw(statement, parameters).await }
             }));
-            changed += after(begin, client, all).await.map_err(|e| error(name, e))?.iter().sum::<u64>();
+            changed += after(begin, client, all)
+                .await
+                .map_err(|e| error(name, e))?
+                .iter()
+                .sum::<u64>();
         }
         Ok(changed)
     }
 
-    pub(super) async fn rows(&mut self, name: &str, text: &str, values: &[Value]) -> Result<Vec<Row>> {
+    pub(super) async fn rows(
+        &mut self,
+        name: &str,
+        text: &str,
+        values: &[Value],
+    ) -> Result<Vec<Row>> {
         let client = self.client()?;
-        let statement = client.prepare_cached(text).await.map_err(|e| error(name, e))?;
+        let statement = client
+            .prepare_cached(text)
+            .await
+            .map_err(|e| error(name, e))?;
         let begin = self.take_begin();
         let client = self.client()?;
         let query = async {
-            client.query_raw(&statement, values).await?.try_collect::<Vec<_>>().await
+            client
+                .query_raw(&statement, values)
+                .await?
+                .try_collect::<Vec<_>>()
+                .await
         };
-        let rows = after(begin, client, query).await.map_err(|e| error(name, e))?;
-        rows.iter().map(|row| columns(name, row).map(Row::new)).collect()
+        let rows = after(begin, client, query)
+            .await
+            .map_err(|e| error(name, e))?;
+        rows.iter()
+            .map(|row| columns(name, row).map(Row::new))
+            .collect()
     }
 
     pub(super) async fn script(&mut self, text: &str) -> Result<()> {
@@ -236,12 +286,16 @@ impl PgTx {
             .map_err(|e| error(name, e))
     }
 
+    pub(super) fn is_read_only(&self) -> bool {
+        self.begin == BEGIN_READ
+    }
+
     async fn commit(mut self) -> Result<()> {
         if !self.begun {
             return Ok(());
         }
         let client = self.client()?;
-        if self.begin == BEGIN_READ {
+        if self.is_read_only() {
             // Nothing depends on the answer: send it and let the next user of the connection follow behind.
             let _ = futures_util::poll!(std::pin::pin!(client.batch_execute("COMMIT")));
             self.begun = false;
@@ -314,7 +368,10 @@ pub(crate) fn error(statement: &str, error: tokio_postgres::Error) -> StoreError
         // Values that do not convert are mistakes of ours; everything else without a server's word is the network.
         let text = error.to_string();
         return if text.starts_with("error serializing") || text.starts_with("error deserializing") {
-            StoreError::Statement { statement: statement.to_owned(), reason }
+            StoreError::Statement {
+                statement: statement.to_owned(),
+                reason,
+            }
         } else {
             unavailable(&reason)
         };
@@ -327,10 +384,22 @@ pub(crate) fn error(statement: &str, error: tokio_postgres::Error) -> StoreError
     match (code, code.get(..2).unwrap_or("")) {
         (c, _) if c == SqlState::DISK_FULL.code() => StoreError::Full,
         ("40001" | "40P01" | "55P03", _) => StoreError::Conflict,
-        ("23505", _) => StoreError::Constraint { kind: ConstraintKind::Unique, name: named() },
-        ("23503", _) => StoreError::Constraint { kind: ConstraintKind::ForeignKey, name: named() },
-        ("23502", _) => StoreError::Constraint { kind: ConstraintKind::NotNull, name: named() },
-        (_, "23") => StoreError::Constraint { kind: ConstraintKind::Other, name: named() },
+        ("23505", _) => StoreError::Constraint {
+            kind: ConstraintKind::Unique,
+            name: named(),
+        },
+        ("23503", _) => StoreError::Constraint {
+            kind: ConstraintKind::ForeignKey,
+            name: named(),
+        },
+        ("23502", _) => StoreError::Constraint {
+            kind: ConstraintKind::NotNull,
+            name: named(),
+        },
+        (_, "23") => StoreError::Constraint {
+            kind: ConstraintKind::Other,
+            name: named(),
+        },
         ("53300" | "57014", _) => StoreError::Busy,
         (_, "08" | "53" | "57" | "58") | ("25006" | "28P01" | "28000" | "3D000" | "25P03", _) => {
             unavailable(db.message())

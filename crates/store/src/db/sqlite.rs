@@ -14,10 +14,7 @@ use std::{
 use rusqlite::{Connection as Sql, OpenFlags, ffi};
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    BoxFuture, Tx,
-    tx::Connection,
-};
+use super::{BoxFuture, Tx, tx::Connection};
 use crate::{
     ConstraintKind, Result, StoreError,
     value::{Row, Value},
@@ -54,7 +51,13 @@ impl Sqlite {
             let ok = failed.is_none();
             let _ = opened.send(failed.map_or(Ok(()), Err));
             if ok {
-                Writer { path: file, jobs, wakes, connection: first.ok() }.run();
+                Writer {
+                    path: file,
+                    jobs,
+                    wakes,
+                    connection: first.ok(),
+                }
+                .run();
             }
         })?);
         result
@@ -111,7 +114,9 @@ impl Sqlite {
 pub(crate) fn open_reader(path: &Path) -> Result<Sql> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Sql::open_with_flags(path, flags).map_err(|e| error("open", e))?;
-    connection.busy_timeout(LOCK_TIME).map_err(|e| error("open", e))?;
+    connection
+        .busy_timeout(LOCK_TIME)
+        .map_err(|e| error("open", e))?;
     connection.set_prepared_statement_cache_capacity(256);
     connection
         .execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;")
@@ -121,9 +126,13 @@ pub(crate) fn open_reader(path: &Path) -> Result<Sql> {
 
 /// Opens the file for writing, with everything durable.
 pub(crate) fn open_writer(path: &Path) -> Result<Sql> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Sql::open_with_flags(path, flags).map_err(|e| error("open", e))?;
-    connection.busy_timeout(LOCK_TIME).map_err(|e| error("open", e))?;
+    connection
+        .busy_timeout(LOCK_TIME)
+        .map_err(|e| error("open", e))?;
     connection.set_prepared_statement_cache_capacity(512);
     connection
         .execute_batch(
@@ -151,9 +160,9 @@ pub(crate) fn error(statement: &str, error: rusqlite::Error) -> StoreError {
         Code::DatabaseCorrupt | Code::NotADatabase => StoreError::Corrupt(reason),
         Code::ConstraintViolation => StoreError::Constraint {
             kind: match failure.extended_code {
-                ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
-                    ConstraintKind::Unique
-                }
+                ffi::SQLITE_CONSTRAINT_UNIQUE
+                | ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                | ffi::SQLITE_CONSTRAINT_ROWID => ConstraintKind::Unique,
                 ffi::SQLITE_CONSTRAINT_FOREIGNKEY => ConstraintKind::ForeignKey,
                 ffi::SQLITE_CONSTRAINT_NOTNULL => ConstraintKind::NotNull,
                 _ => ConstraintKind::Other,
@@ -174,7 +183,9 @@ pub(crate) fn error(statement: &str, error: rusqlite::Error) -> StoreError {
 }
 
 pub(super) fn execute(connection: &Sql, name: &str, text: &str, values: &[Value]) -> Result<u64> {
-    let mut statement = connection.prepare_cached(text).map_err(|e| error(name, e))?;
+    let mut statement = connection
+        .prepare_cached(text)
+        .map_err(|e| error(name, e))?;
     if statement.column_count() > 0 {
         // With RETURNING: run to the end, count the rows.
         let mut rows = statement
@@ -193,7 +204,9 @@ pub(super) fn execute(connection: &Sql, name: &str, text: &str, values: &[Value]
 }
 
 pub(super) fn rows(connection: &Sql, name: &str, text: &str, values: &[Value]) -> Result<Vec<Row>> {
-    let mut statement = connection.prepare_cached(text).map_err(|e| error(name, e))?;
+    let mut statement = connection
+        .prepare_cached(text)
+        .map_err(|e| error(name, e))?;
     let width = statement.column_count();
     let mut rows = statement
         .query(rusqlite::params_from_iter(values))
@@ -209,7 +222,8 @@ pub(super) fn rows(connection: &Sql, name: &str, text: &str, values: &[Value]) -
 pub(crate) fn columns(name: &str, row: &rusqlite::Row<'_>, width: usize) -> Result<Vec<Value>> {
     (0..width)
         .map(|index| {
-            Value::try_from(row.get_ref(index).map_err(|e| error(name, e))?).map_err(StoreError::Invalid)
+            Value::try_from(row.get_ref(index).map_err(|e| error(name, e))?)
+                .map_err(StoreError::Invalid)
         })
         .collect()
 }
@@ -235,7 +249,9 @@ where
     E: From<StoreError> + Send,
 {
     fn run(&mut self, tx: &mut Tx) -> bool {
-        let Some(body) = self.body.take() else { return false };
+        let Some(body) = self.body.take() else {
+            return false;
+        };
         let result = catch_unwind(AssertUnwindSafe(|| block_on(body(tx))));
         let result = match (result, tx.spoiled.clone()) {
             (Err(_), _) => Err(E::from(StoreError::Panicked)),
@@ -327,9 +343,15 @@ impl Writer {
             tx.wakes.clear();
         }
         metrics::histogram!("muster_store_batch_size").record(done.len() as f64);
-        let Connection::Sqlite(connection) = tx.connection else { return };
+        let Connection::Sqlite(connection) = tx.connection else {
+            return;
+        };
         // After these errors the connection itself is in doubt; the next batch opens a new one.
-        if !matches!(outcome, Err(StoreError::Unavailable { .. } | StoreError::Corrupt(_))) && connection.is_autocommit() {
+        if !matches!(
+            outcome,
+            Err(StoreError::Unavailable { .. } | StoreError::Corrupt(_))
+        ) && connection.is_autocommit()
+        {
             self.connection = Some(*connection);
         }
         self.wakes.publish(tx.wakes);
@@ -338,7 +360,12 @@ impl Writer {
         }
     }
 
-    fn transaction(&mut self, tx: &mut Tx, first: Box<dyn Job>, done: &mut Vec<Box<dyn Job>>) -> Result<()> {
+    fn transaction(
+        &mut self,
+        tx: &mut Tx,
+        first: Box<dyn Job>,
+        done: &mut Vec<Box<dyn Job>>,
+    ) -> Result<()> {
         let begun = Instant::now();
         let mut next = Some(first);
         if let Err(error) = command(tx, "BEGIN IMMEDIATE") {
@@ -407,7 +434,9 @@ fn autocommit(tx: &Tx) -> bool {
 fn read_jobs(path: &Path, jobs: &Mutex<mpsc::Receiver<Box<dyn Job>>>) {
     let mut open = None;
     loop {
-        let Some(mut job) = lock(jobs).blocking_recv() else { return };
+        let Some(mut job) = lock(jobs).blocking_recv() else {
+            return;
+        };
         let connection = match open.take().map_or_else(|| open_reader(path), Ok) {
             Ok(connection) => connection,
             Err(error) => {

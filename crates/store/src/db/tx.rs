@@ -1,7 +1,11 @@
 //! A transaction on either backend.
 
 use super::postgres::PgTx;
-use crate::{Dialect, Result, StoreError, Wake, statement::{Statement, statements}, value::{Row, Value}};
+use crate::{
+    Dialect, Result, StoreError, Wake,
+    statement::{Statement, statements},
+    value::{Row, Value},
+};
 
 statements! {
     PING = "SELECT 1";
@@ -35,22 +39,37 @@ impl Tx {
         }
     }
 
+    /// Whether locking a row is refused.
+    pub(crate) fn is_read_only(&self) -> bool {
+        match &self.connection {
+            Connection::Sqlite(_) => false,
+            Connection::Postgres(tx) => tx.is_read_only(),
+        }
+    }
+
     /// Runs a statement; gives how many rows it changed.
     pub(crate) async fn execute(&mut self, statement: &Statement, values: &[Value]) -> Result<u64> {
         let text = statement.text(self.dialect());
         let result = match &mut self.connection {
-            Connection::Sqlite(connection) => super::sqlite::execute(connection, statement.name, text, values),
+            Connection::Sqlite(connection) => {
+                super::sqlite::execute(connection, statement.name, text, values)
+            }
             Connection::Postgres(tx) => tx.execute(statement.name, text, values).await,
         };
         self.keep_error(result)
     }
 
     /// Runs a statement once for each set of values, without waiting in between; gives the rows changed in all.
-    pub(crate) async fn execute_many(&mut self, statement: &Statement, sets: &[Vec<Value>]) -> Result<u64> {
+    pub(crate) async fn execute_many(
+        &mut self,
+        statement: &Statement,
+        sets: &[Vec<Value>],
+    ) -> Result<u64> {
         let text = statement.text(self.dialect());
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sets.iter().try_fold(0, |sum, values| {
-                super::sqlite::execute(connection, statement.name, text, values).map(|changed| sum + changed)
+                super::sqlite::execute(connection, statement.name, text, values)
+                    .map(|changed| sum + changed)
             }),
             Connection::Postgres(tx) => tx.execute_many(statement.name, text, sets).await,
         };
@@ -58,13 +77,22 @@ impl Tx {
     }
 
     /// All rows of a statement.
-    pub(crate) async fn rows(&mut self, statement: &Statement, values: &[Value]) -> Result<Vec<Row>> {
+    pub(crate) async fn rows(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Vec<Row>> {
         let text = statement.text(self.dialect());
         self.rows_of(statement.name, text, values).await
     }
 
     /// All rows of a composed text, already in the words of the database.
-    pub(crate) async fn rows_of(&mut self, name: &str, text: &str, values: &[Value]) -> Result<Vec<Row>> {
+    pub(crate) async fn rows_of(
+        &mut self,
+        name: &str,
+        text: &str,
+        values: &[Value],
+    ) -> Result<Vec<Row>> {
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => super::sqlite::rows(connection, name, text, values),
             Connection::Postgres(tx) => tx.rows(name, text, values).await,
@@ -102,7 +130,11 @@ impl Tx {
     }
 
     /// Whether the statement changed a row.
-    pub(crate) async fn changes(&mut self, statement: &Statement, values: &[Value]) -> Result<bool> {
+    pub(crate) async fn changes(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<bool> {
         Ok(self.execute(statement, values).await? > 0)
     }
 

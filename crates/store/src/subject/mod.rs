@@ -43,3 +43,34 @@ pub use tickets::*;
 pub use tokens::*;
 pub use units::*;
 pub use webhooks::*;
+
+/// Every statement with a fixed text.
+pub(crate) fn registry() -> impl Iterator<Item = &'static crate::statement::Statement> {
+    [
+        access::STATEMENTS,
+        admins::STATEMENTS,
+        certificates::STATEMENTS,
+        commands::STATEMENTS,
+        ddm::STATEMENTS,
+        declarations::STATEMENTS,
+        devices::STATEMENTS,
+        enrollments::STATEMENTS,
+        facts::STATEMENTS,
+        journal::STATEMENTS,
+        leases::STATEMENTS,
+        push::STATEMENTS,
+        secrets::STATEMENTS,
+        settings::STATEMENTS,
+        tickets::STATEMENTS,
+        tokens::STATEMENTS,
+        units::STATEMENTS,
+        webhooks::STATEMENTS,
+        crate::db::STATEMENTS,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
+}
+
+#[cfg(test)]
+pub(crate) use device_list::all_texts as device_list_texts;
