@@ -259,6 +259,49 @@ impl Engine {
             .await
     }
 
+    /// Delivers again everything after an event; 0 for the whole journal.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`] without `webhooks:write`, [`EngineError::NotFound`],
+    /// [`EngineError::Invalid`] for an event that has not happened.
+    pub async fn replay_webhook(
+        &self,
+        by: &Authority,
+        id: WebhookId,
+        after: u64,
+    ) -> Result<WebhookInfo> {
+        by.require(Scope::WebhooksWrite)?;
+        let engine = self.clone();
+        let actor = by.actor.clone();
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let head = tx.journal_head().await?.seq;
+                    if after > head {
+                        return Err(EngineError::invalid(format!("the journal ends at {head}")));
+                    }
+                    let mut webhook = find(tx, id).await?;
+                    webhook.cursor = after;
+                    webhook.failures = 0;
+                    webhook.next_attempt_at = engine.now();
+                    // A delivery never moves a cursor back, so the row is made anew, with its log.
+                    let mut log = tx.webhook_deliveries(id, delivery::LOGGED).await?;
+                    log.reverse();
+                    tx.remove_webhook(id).await?;
+                    tx.insert_webhook(&webhook).await?;
+                    for attempt in log {
+                        tx.insert_webhook_delivery(&attempt, delivery::LOGGED).await?;
+                    }
+                    let data = json!({"after": after});
+                    engine
+                        .record(tx, "webhook.replayed", &actor, About::subject(id), data)
+                        .await?;
+                    info(tx, webhook).await
+                })
+            })
+            .await
+    }
+
     /// Attempts of a webhook, newest first, at most 200.
     ///
     /// # Errors

@@ -34,7 +34,7 @@ const PAUSE: Duration = Duration::from_secs(2);
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 const LONGEST_RETRY: Duration = Duration::from_secs(3600);
 /// Attempts kept for each subscription.
-const LOGGED: u32 = 200;
+pub(super) const LOGGED: u32 = 200;
 /// The longest error text that is kept, in characters.
 const LONGEST_ERROR: usize = 300;
 
@@ -155,18 +155,20 @@ impl Engine {
     async fn try_webhook(&self, client: &Client, webhook: Webhook) -> Result<()> {
         let batch = self.next_batch(&webhook).await?;
         if batch.events.is_empty() {
+            let failures = webhook.failures;
             return self
-                .settle(webhook.id, batch.looked_at, webhook.failures, self.now(), None)
+                .settle(webhook, batch.looked_at, failures, self.now(), None)
                 .await;
         }
         let delivery = self.send(client, &webhook, &batch.events, false).await;
-        if succeeded(&delivery) {
-            self.settle(webhook.id, batch.looked_at, 0, self.now(), Some(delivery))
+        if delivery.error.is_none() {
+            self.settle(webhook, batch.looked_at, 0, self.now(), Some(delivery))
                 .await
         } else {
             let failures = webhook.failures.saturating_add(1);
             let again = self.now().plus(self.back_off(failures));
-            self.settle(webhook.id, webhook.cursor, failures, again, Some(delivery))
+            let cursor = webhook.cursor;
+            self.settle(webhook, cursor, failures, again, Some(delivery))
                 .await
         }
     }
@@ -267,9 +269,11 @@ impl Engine {
             .map_err(|error| reason(&error, &url))
     }
 
-    pub(super) async fn settle(
+    /// Writes down what became of a claimed subscription. Somebody who replayed or changed it in
+    /// the meantime also moved the end of its lease, and then their cursor stands.
+    async fn settle(
         &self,
-        id: WebhookId,
+        claimed: Webhook,
         cursor: u64,
         failures: u32,
         next_attempt_at: Timestamp,
@@ -278,11 +282,13 @@ impl Engine {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
-                    // It may have been removed in the meantime, and its log with it.
-                    if tx.webhook(id).await?.is_none() {
+                    let Some(current) = tx.webhook(claimed.id).await? else {
                         return Ok::<_, StoreError>(());
+                    };
+                    if current.next_attempt_at == claimed.next_attempt_at {
+                        tx.settle_webhook(claimed.id, cursor, failures, next_attempt_at)
+                            .await?;
                     }
-                    tx.settle_webhook(id, cursor, failures, next_attempt_at).await?;
                     match delivery {
                         Some(delivery) => tx.insert_webhook_delivery(&delivery, LOGGED).await,
                         None => Ok(()),
@@ -325,10 +331,6 @@ pub(super) const fn secret_place(id: &str) -> Place<'_> {
         row: id,
         kind: "secret",
     }
-}
-
-pub(super) fn succeeded(delivery: &WebhookDelivery) -> bool {
-    delivery.error.is_none()
 }
 
 /// Doubles from 5 seconds to an hour; up to a quarter less, so that receivers that failed together
