@@ -168,8 +168,7 @@ fn perform(workspace: &Workspace, options: &Options, step: Step, log: &Path) -> 
             })
         }
         Step::Browser => {
-            let logged = browser::run(workspace, log)?;
-            let tally = Tally::from_closing_line(&logged.text);
+            let (logged, tally) = browser::run(workspace, log)?;
             Ok(counted_outcome(&logged, tally))
         }
     }

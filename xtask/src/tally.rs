@@ -67,18 +67,6 @@ impl Tally {
         }
         total
     }
-
-    /// Reads the closing line of our own scripts: `12 passed, 0 failed`.
-    pub(crate) fn from_closing_line(text: &str) -> Option<Self> {
-        text.lines().rev().find_map(|line| {
-            let (passed, failed) = line.trim().split_once(" passed, ")?;
-            let failed = failed.strip_suffix(" failed")?;
-            Some(Self {
-                passed: passed.parse().ok()?,
-                failed: failed.parse().ok()?,
-            })
-        })
-    }
 }
 
 /// The text without what stands in round brackets: nextest puts remarks such as `(2 slow)` there.
@@ -137,7 +125,6 @@ mod tests {
             Tally::from_cargo_test("error: could not compile `domain`"),
             None
         );
-        assert_eq!(Tally::from_closing_line("Error: no browser"), None);
     }
 
     #[test]
@@ -149,18 +136,6 @@ mod tests {
             Some(Tally {
                 passed: 7,
                 failed: 2
-            })
-        );
-    }
-
-    #[test]
-    fn the_last_closing_line_counts() {
-        let text = "1 passed, 1 failed\nmore\n12 passed, 0 failed\n";
-        assert_eq!(
-            Tally::from_closing_line(text),
-            Some(Tally {
-                passed: 12,
-                failed: 0
             })
         );
     }

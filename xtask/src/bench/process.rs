@@ -25,14 +25,15 @@ impl Server {
     pub(crate) fn start(binary: &Path, place: &Path, cluster: Option<&Cluster>) -> Result<Self> {
         let address = free_address()?;
         let configuration = place.join("muster.toml");
-        let database = cluster.map_or_else(String::new, |cluster| {
-            format!("[database]\nurl = \"{}\"\n", cluster.url())
-        });
-        let text = format!(
-            "data_dir = \"{}\"\nlisten = \"{address}\"\n\n{database}",
-            place.join("data").display()
-        );
-        std::fs::write(&configuration, text)?;
+        std::fs::write(
+            &configuration,
+            settings(
+                address,
+                &place.join("data"),
+                cluster.map(Cluster::url).as_deref(),
+            ),
+        )?;
+        std::fs::create_dir_all(place.join("data"))?;
         let log = std::fs::File::create(place.join("server.log"))?;
         let begun = Instant::now();
         let child = Command::new(binary)
@@ -101,6 +102,17 @@ fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
+/// The configuration: plain HTTP on loopback, so that the load process does not spend its share of the processor on TLS.
+fn settings(address: SocketAddr, data: &Path, database: Option<&str>) -> String {
+    let database = database.map_or_else(String::new, |url| {
+        format!("\n[database]\nurl = \"{url}\"\n")
+    });
+    format!(
+        "[server]\npublic_url = \"http://{address}\"\nlisten = \"{address}\"\ndata_dir = \"{}\"\n\n[server.tls]\nenabled = false\n{database}",
+        data.display()
+    )
+}
+
 fn resident_kibibytes(status: &str) -> Option<f64> {
     status.lines().find_map(|line| {
         line.strip_prefix("VmRSS:")?
@@ -113,7 +125,26 @@ fn resident_kibibytes(status: &str) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::resident_kibibytes;
+    use super::{Path, resident_kibibytes, settings};
+
+    #[test]
+    fn the_database_is_the_only_difference_between_backends() {
+        let address = "127.0.0.1:4000".parse().unwrap();
+        let sqlite = settings(address, Path::new("/data"), None);
+        let postgres = settings(
+            address,
+            Path::new("/data"),
+            Some("postgresql://muster@host/postgres"),
+        );
+        assert!(
+            sqlite.contains("public_url = \"http://127.0.0.1:4000\"")
+                && !sqlite.contains("[database]")
+        );
+        assert_eq!(
+            postgres,
+            format!("{sqlite}\n[database]\nurl = \"postgresql://muster@host/postgres\"\n")
+        );
+    }
 
     #[test]
     fn the_kernel_counts_in_kibibytes() {
