@@ -26,6 +26,7 @@ pub mod token;
 pub use asn1::Asn1Error;
 pub use certificate::{AlternativeName, Certificate, CertificateError, ChainPolicy, verify_chain};
 pub use const_oid::ObjectIdentifier;
+pub use csr::CertificateRequest;
 pub use keys::{Decrypter, KeyAlgorithm, KeyError, KeyPair, Legacy, Signer};
 pub use name::Name;
 pub use oid::{attribute, purpose};

@@ -7,6 +7,8 @@
 mod message;
 mod request;
 mod respond;
+#[cfg(test)]
+mod tests;
 
 pub use message::{Conversation, FailInfo, MessageType};
 pub use request::{Body, IssuerSerial, Refusal, RefusalReason, Request, ScepError, parse};
