@@ -81,6 +81,18 @@ pub(crate) struct Metadata {
 pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+/// A dependency as the manifest declares it, whether or not it is in use.
+#[derive(Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    /// None for an ordinary dependency, else `dev` or `build`.
+    pub(crate) kind: Option<String>,
+    pub(crate) optional: bool,
+    pub(crate) features: Vec<String>,
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::Finding;
-use crate::workspace::{Metadata, Node};
+use crate::workspace::{Dependency, Metadata, Node};
 
 /// Each room's height. A room may depend on lower rooms only.
 const ROOMS: &[(&str, u32)] = &[
@@ -39,6 +39,9 @@ const IMPURE: &[&str] = &[
 /// Crates that only tests may use.
 const TEST_ONLY: &[&str] = &["proptest", "insta", "tempfile", "rcgen", "wiremock"];
 
+/// The feature behind which a room keeps what helps other rooms' tests.
+const TEST_FEATURE: &str = "testing";
+
 /// The simulated devices. They share no code with what they test; only the binary links them, for the demonstration.
 const SIMULATOR: &str = "simulator";
 
@@ -58,16 +61,18 @@ pub(super) fn check(metadata: &Metadata) -> Vec<Finding> {
         let mut report = |advice: String| findings.push(Finding::new(manifest.clone(), 1, advice));
         for (target, dev) in graph.direct(id) {
             let target_name = graph.name(target);
-            if !dev && TEST_ONLY.contains(&target_name) && name != CHORES {
-                report(format!(
-                    "{target_name} is for tests: move it to [dev-dependencies]"
-                ));
-            }
             if members.contains_key(target_name)
                 && let Some(advice) = arrow(name, target_name, dev)
             {
                 report(advice);
             }
+        }
+        if name != CHORES {
+            graph
+                .declared(id)
+                .iter()
+                .filter_map(leak)
+                .for_each(&mut report);
         }
         if height(name).is_none() && name != SIMULATOR && name != CHORES {
             report(format!(
@@ -108,6 +113,28 @@ fn arrow(from: &str, to: &str, dev: bool) -> Option<String> {
     }
 }
 
+/// What of the tests a declared dependency would bring into the binary, if anything.
+fn leak(declared: &Dependency) -> Option<String> {
+    let name = &declared.name;
+    if declared.kind.is_some() {
+        None
+    } else if TEST_ONLY.contains(&name.as_str()) && !declared.optional {
+        Some(format!(
+            "{name} is for tests: move it to [dev-dependencies], or make it optional behind a feature `{TEST_FEATURE}`"
+        ))
+    } else if declared
+        .features
+        .iter()
+        .any(|feature| feature == TEST_FEATURE)
+    {
+        Some(format!(
+            "only [dev-dependencies] may ask {name} for its feature `{TEST_FEATURE}`"
+        ))
+    } else {
+        None
+    }
+}
+
 fn height(name: &str) -> Option<u32> {
     ROOMS
         .iter()
@@ -126,6 +153,7 @@ fn manifest(name: &str) -> String {
 struct Graph<'a> {
     names: BTreeMap<&'a str, &'a str>,
     nodes: BTreeMap<&'a str, &'a Node>,
+    declared: BTreeMap<&'a str, &'a [Dependency]>,
 }
 
 impl<'a> Graph<'a> {
@@ -142,11 +170,21 @@ impl<'a> Graph<'a> {
                 .iter()
                 .map(|node| (node.id.as_str(), node))
                 .collect(),
+            declared: metadata
+                .packages
+                .iter()
+                .map(|package| (package.id.as_str(), package.dependencies.as_slice()))
+                .collect(),
         }
     }
 
     fn name(&self, id: &str) -> &'a str {
         self.names.get(id).copied().unwrap_or("")
+    }
+
+    /// The dependencies that a manifest declares.
+    fn declared(&self, id: &str) -> &'a [Dependency] {
+        self.declared.get(id).copied().unwrap_or(&[])
     }
 
     /// Direct dependencies, each with whether it is for tests alone.
@@ -201,7 +239,7 @@ impl<'a> Graph<'a> {
 mod tests {
     use std::collections::BTreeSet;
 
-    use super::check;
+    use super::{check, leak};
     use crate::workspace::Metadata;
 
     /// A workspace from arrows such as `apple>tokio` or, for tests, `apple>>proptest`. Names are ids.
@@ -331,8 +369,16 @@ mod tests {
 
     #[test]
     fn test_crates_stay_in_tests() {
-        assert_eq!(advice(&["server"], &["server>tempfile"]).len(), 1);
-        assert_eq!(advice(&["server"], &["server>>tempfile"]).len(), 0);
+        let leaks = |dependency: serde_json::Value| {
+            leak(&serde_json::from_value(dependency).unwrap()).is_some()
+        };
+        let declared = |name: &str, kind: Option<&str>, optional: bool, features: &[&str]| serde_json::json!({"name": name, "kind": kind, "optional": optional, "features": features});
+        assert!(leaks(declared("tempfile", None, false, &[])));
+        assert!(!leaks(declared("tempfile", None, true, &[])));
+        assert!(!leaks(declared("tempfile", Some("dev"), false, &[])));
+        assert!(leaks(declared("store", None, false, &["testing"])));
+        assert!(!leaks(declared("store", Some("dev"), false, &["testing"])));
+        assert!(!leaks(declared("hyper", None, false, &["http1"])));
     }
 
     #[test]
