@@ -16,7 +16,7 @@ use domain::{
     scope::{Authority, Scope},
 };
 use serde_json::json;
-use store::{Journal as _, StoreError, Tx, Webhook, WebhookDelivery, Webhooks as _};
+use store::{Journal as _, Tx, Webhook, WebhookDelivery, Webhooks as _};
 
 use crate::{Engine, EngineError, Result, journal::About};
 
@@ -91,7 +91,11 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Denied`] without `webhooks:write`, [`EngineError::Invalid`] for an address that
     /// must not be delivered to or unfit kinds, [`EngineError::Conflict`] when there are too many.
-    pub async fn create_webhook(&self, by: &Authority, wanted: NewWebhook) -> Result<CreatedWebhook> {
+    pub async fn create_webhook(
+        &self,
+        by: &Authority,
+        wanted: NewWebhook,
+    ) -> Result<CreatedWebhook> {
         by.require(Scope::WebhooksWrite)?;
         egress::check_url(&wanted.url, self.settings.allow_private_egress)?;
         let kinds = check_kinds(wanted.kinds)?;
@@ -228,7 +232,13 @@ impl Engine {
                     webhook.secret = sealed;
                     tx.update_webhook(&webhook).await?;
                     engine
-                        .record(tx, "webhook.secret_rotated", &actor, About::subject(id), json!({}))
+                        .record(
+                            tx,
+                            "webhook.secret_rotated",
+                            &actor,
+                            About::subject(id),
+                            json!({}),
+                        )
                         .await?;
                     info(tx, webhook).await
                 })
@@ -290,7 +300,8 @@ impl Engine {
                     tx.remove_webhook(id).await?;
                     tx.insert_webhook(&webhook).await?;
                     for attempt in log {
-                        tx.insert_webhook_delivery(&attempt, delivery::LOGGED).await?;
+                        tx.insert_webhook_delivery(&attempt, delivery::LOGGED)
+                            .await?;
                     }
                     let data = json!({"after": after});
                     engine
@@ -346,14 +357,19 @@ impl Engine {
         let secret = self.new_secret(WEBHOOK_SECRET_PREFIX);
         let sealed = self
             .sealer
-            .seal(&delivery::secret_place(&id.to_string()), secret.expose().as_bytes())
+            .seal(
+                &delivery::secret_place(&id.to_string()),
+                secret.expose().as_bytes(),
+            )
             .map_err(EngineError::keys)?;
         Ok((secret, sealed))
     }
 }
 
 async fn find(tx: &mut Tx, id: WebhookId) -> Result<Webhook> {
-    tx.webhook(id).await?.ok_or(EngineError::NotFound("webhook"))
+    tx.webhook(id)
+        .await?
+        .ok_or(EngineError::NotFound("webhook"))
 }
 
 async fn info(tx: &mut Tx, webhook: Webhook) -> Result<WebhookInfo> {

@@ -34,9 +34,7 @@ impl Engine {
         let engine = self.clone();
         let actor = by.actor.clone();
         self.db
-            .write(move |tx| {
-                Box::pin(async move { engine.create_admin(tx, name, &actor).await })
-            })
+            .write(move |tx| Box::pin(async move { engine.create_admin(tx, name, &actor).await }))
             .await
             .map_err(|error| match error {
                 EngineError::Store(StoreError::Constraint {
@@ -72,7 +70,11 @@ impl Engine {
                     if !tx.set_admin_disabled(admin, at).await? {
                         return Err(EngineError::NotFound("administrator"));
                     }
-                    let kind = if disabled { "admin.disabled" } else { "admin.enabled" };
+                    let kind = if disabled {
+                        "admin.disabled"
+                    } else {
+                        "admin.enabled"
+                    };
                     engine
                         .record(tx, kind, &actor, About::subject(admin), json!({}))
                         .await

@@ -60,7 +60,8 @@ impl Engine {
             .read(|tx| {
                 Box::pin(async move {
                     for admin in tx.admins().await? {
-                        if admin.disabled_at.is_none() && !tx.passkeys_of(admin.id).await?.is_empty()
+                        if admin.disabled_at.is_none()
+                            && !tx.passkeys_of(admin.id).await?.is_empty()
                         {
                             return Ok::<_, StoreError>(true);
                         }
@@ -163,7 +164,9 @@ impl Engine {
         actor: &Actor,
         lifetime: Duration,
     ) -> Result<SignInLink> {
-        let name = name.map(|name| name_of("an administrator", name)).transpose()?;
+        let name = name
+            .map(|name| name_of("an administrator", name))
+            .transpose()?;
         let engine = self.clone();
         let actor = actor.clone();
         self.db
@@ -211,10 +214,17 @@ impl Engine {
         let now = self.now();
         let expires_at = now.plus(lifetime);
         let hash = crate::sha256(secret.expose().as_bytes());
-        tx.insert_sign_in_link(&hash, admin.id, now, expires_at).await?;
-        let data = json!({"name": admin.name, "expires_at": expires_at});
-        self.record(tx, "sign_in_link.created", actor, About::subject(admin.id), data)
+        tx.insert_sign_in_link(&hash, admin.id, now, expires_at)
             .await?;
+        let data = json!({"name": admin.name, "expires_at": expires_at});
+        self.record(
+            tx,
+            "sign_in_link.created",
+            actor,
+            About::subject(admin.id),
+            data,
+        )
+        .await?;
         Ok(SignInLink {
             secret,
             admin,
@@ -260,8 +270,14 @@ impl Engine {
         tx.insert_session(&row).await?;
         let actor = person(admin.id, &admin.name, browser.address.as_deref());
         let data = json!({"by": by, "user_agent": row.user_agent});
-        self.record(tx, "session.started", &actor, About::subject(admin.id), data)
-            .await?;
+        self.record(
+            tx,
+            "session.started",
+            &actor,
+            About::subject(admin.id),
+            data,
+        )
+        .await?;
         Ok(session)
     }
 }

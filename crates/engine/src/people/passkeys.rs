@@ -276,9 +276,7 @@ impl Passkeys {
     async fn stored_by_credential(&self, credential: Vec<u8>) -> Result<Option<StoredPasskey>> {
         self.engine
             .db
-            .read(move |tx| {
-                Box::pin(async move { tx.passkey_by_credential(&credential).await })
-            })
+            .read(move |tx| Box::pin(async move { tx.passkey_by_credential(&credential).await }))
             .await
             .map_err(EngineError::Store)
     }
@@ -319,10 +317,20 @@ mod tests {
 
     #[test]
     fn addresses_where_browsers_refuse_passkeys_are_refused_at_the_start() {
-        for fit in ["https://mdm.example.org", "https://mdm.example.org:8443/", "http://localhost:8080"] {
+        for fit in [
+            "https://mdm.example.org",
+            "https://mdm.example.org:8443/",
+            "http://localhost:8080",
+        ] {
             assert!(webauthn_at(fit, "Example").is_ok(), "{fit}");
         }
-        for unfit in ["http://mdm.example.org", "https://192.0.2.1", "https://[::1]:1", "mdm", "file:///x"] {
+        for unfit in [
+            "http://mdm.example.org",
+            "https://192.0.2.1",
+            "https://[::1]:1",
+            "mdm",
+            "file:///x",
+        ] {
             assert!(webauthn_at(unfit, "Example").is_err(), "{unfit}");
         }
     }

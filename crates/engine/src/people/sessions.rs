@@ -239,9 +239,7 @@ impl Engine {
     async fn prolong(&self, hash: [u8; 32], now: Timestamp, expires_at: Timestamp) {
         let written = self
             .db
-            .write(move |tx| {
-                Box::pin(async move { tx.session_used(&hash, now, expires_at).await })
-            })
+            .write(move |tx| Box::pin(async move { tx.session_used(&hash, now, expires_at).await }))
             .await;
         if let Err(error) = written {
             tracing::warn!(%error, "the use of a session was not written down");

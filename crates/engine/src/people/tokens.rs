@@ -89,7 +89,13 @@ impl Engine {
                         "expires_at": token.expires_at,
                     });
                     engine
-                        .record(tx, "api_token.created", &actor, About::subject(token.id), data)
+                        .record(
+                            tx,
+                            "api_token.created",
+                            &actor,
+                            About::subject(token.id),
+                            data,
+                        )
                         .await?;
                     Ok::<_, EngineError>(token)
                 })
@@ -126,7 +132,13 @@ impl Engine {
                         return Err(EngineError::NotFound("API token"));
                     }
                     engine
-                        .record(tx, "api_token.revoked", &actor, About::subject(id), json!({}))
+                        .record(
+                            tx,
+                            "api_token.revoked",
+                            &actor,
+                            About::subject(id),
+                            json!({}),
+                        )
                         .await
                 })
             })

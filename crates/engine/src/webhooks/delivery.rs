@@ -70,12 +70,14 @@ impl Engine {
         let mut under_way = JoinSet::new();
         while !*shutdown.borrow() {
             head.mark_unchanged();
-            let free = CONCURRENT.saturating_sub(u32::try_from(under_way.len()).unwrap_or(u32::MAX));
+            let free =
+                CONCURRENT.saturating_sub(u32::try_from(under_way.len()).unwrap_or(u32::MAX));
             let pause = match self.claim_due_webhooks(free).await {
                 Ok(claimed) => {
                     for webhook in claimed {
                         let (engine, client) = (self.clone(), client.clone());
-                        under_way.spawn(async move { engine.serve_webhook(&client, webhook).await });
+                        under_way
+                            .spawn(async move { engine.serve_webhook(&client, webhook).await });
                     }
                     TICK
                 }
@@ -85,7 +87,11 @@ impl Engine {
                 }
             };
             tokio::select! {
-                _ = shutdown.changed() => {}
+                stopping = shutdown.changed() => {
+                    if stopping.is_err() {
+                        break;
+                    }
+                }
                 Some(_) = under_way.join_next() => {}
                 changed = head.changed() => {
                     if changed.is_ok() {
@@ -157,18 +163,18 @@ impl Engine {
         if batch.events.is_empty() {
             let failures = webhook.failures;
             return self
-                .settle(webhook, batch.looked_at, failures, self.now(), None)
+                .settle_delivery(webhook, batch.looked_at, failures, self.now(), None)
                 .await;
         }
         let delivery = self.send(client, &webhook, &batch.events, false).await;
         if delivery.error.is_none() {
-            self.settle(webhook, batch.looked_at, 0, self.now(), Some(delivery))
+            self.settle_delivery(webhook, batch.looked_at, 0, self.now(), Some(delivery))
                 .await
         } else {
             let failures = webhook.failures.saturating_add(1);
             let again = self.now().plus(self.back_off(failures));
             let cursor = webhook.cursor;
-            self.settle(webhook, cursor, failures, again, Some(delivery))
+            self.settle_delivery(webhook, cursor, failures, again, Some(delivery))
                 .await
         }
     }
@@ -181,7 +187,9 @@ impl Engine {
                 Box::pin(async move {
                     let mut events = Vec::new();
                     for _ in 0..PAGES {
-                        let page = tx.events_after(&EventFilter::default(), after, PAGE).await?;
+                        let page = tx
+                            .events_after(&EventFilter::default(), after, PAGE)
+                            .await?;
                         let last_page = page.len() < PAGE as usize;
                         for event in page {
                             after = event.seq;
@@ -220,10 +228,17 @@ impl Engine {
         let ended = self.now();
         let (status, error) = match outcome {
             Ok(status) if (200..300).contains(&status) => (Some(status), None),
-            Ok(status) => (Some(status), Some(format!("the receiver answered {status}"))),
+            Ok(status) => (
+                Some(status),
+                Some(format!("the receiver answered {status}")),
+            ),
             Err(error) => (None, Some(error.chars().take(LONGEST_ERROR).collect())),
         };
-        let outcome = if error.is_none() { "accepted" } else { "failed" };
+        let outcome = if error.is_none() {
+            "accepted"
+        } else {
+            "failed"
+        };
         ::metrics::counter!("muster_webhook_deliveries_total", "outcome" => outcome).increment(1);
         WebhookDelivery {
             id,
@@ -247,7 +262,9 @@ impl Engine {
     ) -> Result<u16, String> {
         let url = egress::check_url(&webhook.url, self.settings.allow_private_egress)
             .map_err(|error| error.to_string())?;
-        let secret = self.open_secret(webhook).map_err(|error| error.to_string())?;
+        let secret = self
+            .open_webhook_secret(webhook)
+            .map_err(|error| error.to_string())?;
         let now = self.now();
         let body = serde_json::to_vec(&Body {
             delivery: id,
@@ -271,7 +288,7 @@ impl Engine {
 
     /// Writes down what became of a claimed subscription. Somebody who replayed or changed it in
     /// the meantime also moved the end of its lease, and then their cursor stands.
-    async fn settle(
+    async fn settle_delivery(
         &self,
         claimed: Webhook,
         cursor: u64,
@@ -308,7 +325,7 @@ impl Engine {
             .map_err(EngineError::Store)
     }
 
-    fn open_secret(&self, webhook: &Webhook) -> Result<Secret<Vec<u8>>> {
+    fn open_webhook_secret(&self, webhook: &Webhook) -> Result<Secret<Vec<u8>>> {
         self.sealer
             .open(&secret_place(&webhook.id.to_string()), &webhook.secret)
             .map_err(EngineError::keys)

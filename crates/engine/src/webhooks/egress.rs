@@ -53,7 +53,9 @@ pub(super) fn check_url(text: &str, allow_private: bool) -> Result<Url> {
     let url = Url::parse(text)
         .map_err(|error| EngineError::invalid(format!("the address is not a URL: {error}")))?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(EngineError::invalid("the address is neither http nor https"));
+        return Err(EngineError::invalid(
+            "the address is neither http nor https",
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(EngineError::invalid("the address must not hold a password"));
@@ -173,7 +175,14 @@ mod tests {
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
-        for public in ["8.8.8.8", "172.32.0.1", "192.1.0.1", "2606:4700::1111", "2a00:1450::1", "64:ff9b::808:808"] {
+        for public in [
+            "8.8.8.8",
+            "172.32.0.1",
+            "192.1.0.1",
+            "2606:4700::1111",
+            "2a00:1450::1",
+            "64:ff9b::808:808",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
     }
@@ -202,9 +211,13 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_into_our_network_is_not_connected_to() {
         let name = || "localhost".parse::<Name>().unwrap();
-        let guarded = GuardedResolver { allow_private: false };
+        let guarded = GuardedResolver {
+            allow_private: false,
+        };
         assert!(guarded.resolve(name()).await.is_err());
-        let open = GuardedResolver { allow_private: true };
+        let open = GuardedResolver {
+            allow_private: true,
+        };
         assert!(open.resolve(name()).await.is_ok());
     }
 }

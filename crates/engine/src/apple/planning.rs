@@ -1,0 +1,180 @@
+//! From the planner's actions to Apple's commands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use apple::commands::{
+    CertificateList, Command, DeclarativeManagement, DeviceConfigured, DeviceInformation,
+    InstalledApplicationList, ManagedApplicationList, ProfileList, SecurityInfo,
+};
+use domain::{
+    Channel, Ownership, Timestamp,
+    facts::Category,
+    plan::{Action, Inquiry, Known, plan},
+    scope::Actor,
+};
+use store::{Certificates as _, Device, Enrollment, Facts as _, Tx};
+
+use super::target_of;
+use crate::{Engine, EngineError, Result, queue::Queued};
+
+impl Engine {
+    /// Plans an enrollment afresh and queues what closes the gap.
+    pub(crate) async fn plan_apple(
+        &self,
+        tx: &mut Tx,
+        device: &Device,
+        enrollment: &Enrollment,
+    ) -> Result<()> {
+        let declarations = self.declarations_wanted(tx, device, enrollment).await?;
+        let mut wanted = self.settings.wanted(declarations);
+        if enrollment.channel == Channel::User {
+            wanted.freshness.clear();
+        }
+        let known = self.known(tx, device, enrollment).await?;
+        let target = target_of(device, enrollment);
+        for action in plan(&wanted, &known, &BTreeSet::new(), self.now()) {
+            let key = action.key();
+            let command = match action {
+                Action::Inquire(inquiry) => inquiry_command(inquiry, device, enrollment),
+                Action::ReleaseFromSetup => DeviceConfigured {}.into(),
+                Action::SyncDeclarations(_) => DeclarativeManagement {
+                    data: self.tokens_for(tx, enrollment).await?,
+                }
+                .into(),
+                Action::RenewIdentity => self.renewal_command(tx, device, enrollment).await?,
+            };
+            if command.fits(&target).is_err() {
+                // The platform or its version has no such question.
+                continue;
+            }
+            self.enqueue(
+                tx,
+                device,
+                enrollment,
+                Queued::once(command, key),
+                &Actor::system(),
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Asks at once for what a command just made out of date.
+    pub(crate) async fn ask_again(
+        &self,
+        tx: &mut Tx,
+        device: &Device,
+        enrollment: &Enrollment,
+        category: Category,
+    ) -> Result<()> {
+        let inquiry = match category {
+            Category::Apps => Inquiry::InstalledApplications,
+            Category::ManagedApps => Inquiry::ManagedApplications,
+            Category::Profiles => Inquiry::Profiles,
+            Category::Certificates => Inquiry::Certificates,
+            Category::Security => Inquiry::SecurityInfo,
+            Category::Identity | Category::Hardware | Category::Os | Category::Network => {
+                Inquiry::DeviceInformation
+            }
+            Category::Location
+            | Category::ProvisioningProfiles
+            | Category::Users
+            | Category::Declarations
+            | Category::Capabilities => return Ok(()),
+        };
+        if enrollment.channel != Channel::Device {
+            return Ok(());
+        }
+        let command = inquiry_command(inquiry, device, enrollment);
+        if command.fits(&target_of(device, enrollment)).is_err() {
+            return Ok(());
+        }
+        let key = Action::Inquire(inquiry).key();
+        self.enqueue(
+            tx,
+            device,
+            enrollment,
+            Queued::once(command, key),
+            &Actor::system(),
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn known(
+        &self,
+        tx: &mut Tx,
+        device: &Device,
+        enrollment: &Enrollment,
+    ) -> Result<Known, EngineError> {
+        let mut answered: BTreeMap<Inquiry, Timestamp> = BTreeMap::new();
+        let mut note = |inquiry, at| {
+            let known = answered.entry(inquiry).or_insert(at);
+            *known = (*known).max(at);
+        };
+        let since = enrollment.created_at;
+        for sheet in tx.facts(device.id).await? {
+            match sheet.category {
+                Category::Apps => note(Inquiry::InstalledApplications, sheet.observed_at),
+                Category::ManagedApps => note(Inquiry::ManagedApplications, sheet.observed_at),
+                Category::Profiles => note(Inquiry::Profiles, sheet.observed_at),
+                Category::Certificates => note(Inquiry::Certificates, sheet.observed_at),
+                _ => {}
+            }
+            for fact in sheet.document.values() {
+                match fact.origin.as_str() {
+                    "DeviceInformation" => note(Inquiry::DeviceInformation, fact.observed_at),
+                    "SecurityInfo" => note(Inquiry::SecurityInfo, fact.observed_at),
+                    _ => {}
+                }
+            }
+        }
+        // What was known of an earlier enrollment may be out of date: ask afresh.
+        answered.retain(|_, at| *at >= since);
+        let identity_expires = tx
+            .certificates_of(enrollment.id)
+            .await?
+            .into_iter()
+            .filter(|certificate| certificate.revoked_at.is_none())
+            .map(|certificate| certificate.not_after)
+            .max();
+        Ok(Known {
+            channel: enrollment.channel,
+            answered,
+            awaiting_configuration: enrollment.awaiting_configuration,
+            identity_expires,
+            declarations: enrollment
+                .ddm_enabled
+                .then(|| enrollment.ddm_token.clone())
+                .flatten(),
+        })
+    }
+}
+
+/// The command that asks a question; a personal device is asked about managed things only.
+fn inquiry_command(inquiry: Inquiry, device: &Device, enrollment: &Enrollment) -> Command {
+    let managed_only = device.ownership != Ownership::Corporate;
+    match inquiry {
+        Inquiry::DeviceInformation => {
+            DeviceInformation::for_target(&target_of(device, enrollment)).into()
+        }
+        Inquiry::SecurityInfo => SecurityInfo {}.into(),
+        Inquiry::InstalledApplications => InstalledApplicationList {
+            identifiers: Vec::new(),
+            managed_apps_only: managed_only,
+        }
+        .into(),
+        Inquiry::ManagedApplications => ManagedApplicationList {
+            identifiers: Vec::new(),
+        }
+        .into(),
+        Inquiry::Profiles => ProfileList {
+            managed_only: device.ownership == Ownership::Personal,
+        }
+        .into(),
+        Inquiry::Certificates => CertificateList {
+            managed_only: device.ownership == Ownership::Personal,
+        }
+        .into(),
+    }
+}
