@@ -43,7 +43,7 @@ mod verify_recovery_lock;
 
 use std::fmt;
 
-use domain::command::Hazard;
+use domain::{Ownership, command::Hazard, plan::Inquiry};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
@@ -76,8 +76,8 @@ trait Spec {
         Ok(())
     }
 
-    /// What it can destroy.
-    fn hazard(&self) -> Hazard {
+    /// What it can destroy on a device that was enrolled by this profile.
+    fn hazard(&self, _enrollment_profile: &str) -> Hazard {
         Self::META.hazard
     }
 
@@ -231,8 +231,11 @@ impl Command {
     }
 
     /// What it can destroy.
-    pub fn hazard(&self) -> Hazard {
-        each!(self, spec => spec.hazard())
+    ///
+    /// `enrollment_profile` is the `PayloadIdentifier` of the profile that enrolled the
+    /// device: removing that one ends management.
+    pub fn hazard(&self, enrollment_profile: &str) -> Hazard {
+        each!(self, spec => spec.hazard(enrollment_profile))
     }
 
     /// Which command goes first.
@@ -289,6 +292,25 @@ impl Command {
         }
         outcome
     }
+}
+
+/// The command that answers an inquiry of the planner, within what the ownership allows
+/// to be asked; `None` where the target has no such command.
+pub fn for_inquiry(inquiry: Inquiry, target: &Target) -> Option<Command> {
+    let managed_only = target.ownership != Ownership::Corporate;
+    let command: Command = match inquiry {
+        Inquiry::DeviceInformation => DeviceInformation::for_target(target).into(),
+        Inquiry::SecurityInfo => SecurityInfo {}.into(),
+        Inquiry::InstalledApplications => InstalledApplicationList {
+            identifiers: Vec::new(),
+            managed_apps_only: managed_only,
+        }
+        .into(),
+        Inquiry::ManagedApplications => ManagedApplicationList::default().into(),
+        Inquiry::Profiles => ProfileList { managed_only }.into(),
+        Inquiry::Certificates => CertificateList { managed_only }.into(),
+    };
+    command.fits(target).is_ok().then_some(command)
 }
 
 /// The registry entry of a command, by its name in the API.

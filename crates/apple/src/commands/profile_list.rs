@@ -45,6 +45,6 @@ impl Spec for ProfileList {
     }
 
     fn observe(&self, body: &Dict, outcome: &mut Outcome) {
-        outcome.observations = facts::from_profiles(body);
+        outcome.observations = facts::from_profiles(body, self.managed_only);
     }
 }

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Invalid, Meta, Parameter, ParameterKind as Kind, Priority, Rules, Spec, Support, Target, Unfit,
-    check_object, find_request_type, object,
+    Invalid, Meta, Parameter, ParameterKind as Kind, Priority, RemoveProfile, Rules, Spec, Support,
+    Target, Unfit, check_object, find_request_type, object,
 };
 use crate::plist::Dict;
 
@@ -77,9 +77,13 @@ impl Spec for Raw {
         }
     }
 
-    fn hazard(&self) -> Hazard {
+    fn hazard(&self, enrollment_profile: &str) -> Hazard {
+        let removes = self.request_type() == RemoveProfile::META.request_type
+            && self.command.get("Identifier").and_then(Json::as_str) == Some(enrollment_profile);
+        if removes {
+            return Hazard::Unenroll;
+        }
         match find_request_type(self.request_type()).map(|meta| meta.hazard) {
-            // Removing a profile may remove the one that enrolls.
             None | Some(Hazard::None) => Hazard::Raw,
             Some(hazard) => hazard,
         }

@@ -16,9 +16,6 @@ use crate::plist::Dict;
 pub struct RemoveProfile {
     /// The `PayloadIdentifier` of the profile.
     pub identifier: String,
-    /// This is the enrollment profile: set by the caller, who knows its identifier.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub ends_management: bool,
 }
 
 impl Spec for RemoveProfile {
@@ -37,19 +34,12 @@ impl Spec for RemoveProfile {
             visionos: Some(Support::since(1, 1).user_enrollment()),
             personal: None,
         },
-        parameters: &[
-            Parameter::new(
-                "identifier",
-                Kind::Text,
-                "The PayloadIdentifier of the profile",
-            )
-            .required(),
-            Parameter::new(
-                "ends_management",
-                Kind::Flag,
-                "This is the enrollment profile; management ends",
-            ),
-        ],
+        parameters: &[Parameter::new(
+            "identifier",
+            Kind::Text,
+            "The PayloadIdentifier of the profile",
+        )
+        .required()],
     };
 
     fn validate(&self) -> Result<(), Invalid> {
@@ -62,8 +52,8 @@ impl Spec for RemoveProfile {
         Ok(())
     }
 
-    fn hazard(&self) -> Hazard {
-        if self.ends_management {
+    fn hazard(&self, enrollment_profile: &str) -> Hazard {
+        if self.identifier == enrollment_profile {
             Hazard::Unenroll
         } else {
             Hazard::None
@@ -75,11 +65,7 @@ impl Spec for RemoveProfile {
     }
 
     fn summary(&self) -> String {
-        if self.ends_management {
-            format!("End management by removing profile {}", self.identifier)
-        } else {
-            format!("Remove profile {}", self.identifier)
-        }
+        format!("Remove profile {}", self.identifier)
     }
 
     fn observe(&self, _body: &Dict, outcome: &mut Outcome) {

@@ -167,7 +167,7 @@ impl Setting {
                 ..no
             },
             Self::Wallpaper { .. } => Rules {
-                ios: Some(Support::since(8, 0).supervised()),
+                ios: Some(Support::since(8, 0).supervised().user_channel()),
                 ..no
             },
             Self::Bluetooth { .. } => Rules {
@@ -201,8 +201,8 @@ impl Setting {
                 ..no
             },
             Self::OrganizationInfo { .. } => Rules {
-                ios: Some(Support::since(7, 0).user_enrollment()),
-                macos: Some(Support::since(10, 9).user_enrollment()),
+                ios: Some(Support::since(7, 0).user_enrollment().user_channel()),
+                macos: Some(Support::since(10, 9).user_enrollment().user_channel()),
                 tvos: Some(Support::since(9, 0)),
                 watchos: Some(Support::since(10, 0)),
                 visionos: Some(Support::since(1, 1).user_enrollment()),

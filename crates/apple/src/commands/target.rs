@@ -1,6 +1,9 @@
 //! What a command may be sent to.
 
-use domain::{Channel, EnrollmentKind, OsVersion, Ownership, Platform};
+use domain::{
+    Channel, EnrollmentKind, OsVersion, Ownership, Platform,
+    facts::{Category, Document},
+};
 
 /// What is known of an enrollment that decides whether a command fits it.
 ///
@@ -38,6 +41,25 @@ impl Target {
             ownership: Ownership::Corporate,
             shared_ipad: None,
             apple_silicon: None,
+        }
+    }
+
+    /// Takes over what the facts of one category tell.
+    pub fn learn(&mut self, category: Category, document: &Document) {
+        let flag = |key: &str| document.get(key).and_then(|fact| fact.value.as_bool());
+        match category {
+            Category::Os => {
+                let version = document.get("version").and_then(|fact| fact.value.as_str());
+                if let Some(version) = version {
+                    self.os_version = Some(OsVersion::new(version));
+                }
+            }
+            Category::Security => self.supervised = flag("supervised").or(self.supervised),
+            Category::Hardware => {
+                self.apple_silicon = flag("apple_silicon").or(self.apple_silicon);
+            }
+            Category::Capabilities => self.shared_ipad = flag("shared_ipad").or(self.shared_ipad),
+            _ => {}
         }
     }
 }

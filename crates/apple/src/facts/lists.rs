@@ -92,7 +92,9 @@ pub fn from_managed_applications(body: &Dict, complete: bool) -> Vec<Observation
 }
 
 /// `ProfileList`: entries by `PayloadIdentifier`.
-pub fn from_profiles(body: &Dict) -> Vec<Observation> {
+///
+/// Macs do not say of a profile whether it is managed; a list of managed ones says so of each.
+pub fn from_profiles(body: &Dict, managed_only: bool) -> Vec<Observation> {
     let entries = body
         .dicts("ProfileList")
         .take(MOST_ENTRIES)
@@ -117,6 +119,9 @@ pub fn from_profiles(body: &Dict) -> Vec<Observation> {
                 .collect();
             if !types.is_empty() {
                 entry.insert("payload_types".into(), json!(types));
+            }
+            if managed_only {
+                entry.insert("managed".into(), true.into());
             }
             Some((clip(key), Json::Object(entry)))
         })

@@ -96,7 +96,14 @@ pub fn from_location(body: &Dict) -> Vec<Observation> {
     if body.real("Latitude").is_none() || body.real("Longitude").is_none() {
         return Vec::new();
     }
-    read(body, tables::LOCATION)
+    let mut observations = read(body, tables::LOCATION);
+    // A negative accuracy, speed or course means that it is not known.
+    observations.retain(|observation| {
+        !matches!(observation, Observation::Set { key, value, .. }
+            if tables::NEVER_NEGATIVE.contains(&key.as_str())
+                && value.as_f64().is_some_and(|number| number < 0.0))
+    });
+    observations
 }
 
 /// The status items of declarative management that are facts.

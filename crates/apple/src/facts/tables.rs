@@ -384,6 +384,14 @@ pub(super) const LOCATION: &[Mapping] = &[
     to("Timestamp", C::Location, "measured_at", Date),
 ];
 
+/// Keys of a location that have no negative value.
+pub(super) const NEVER_NEGATIVE: &[&str] = &[
+    "accuracy_m",
+    "vertical_accuracy_m",
+    "speed_mps",
+    "course_degrees",
+];
+
 /// Status items of declarative management.
 pub(super) const STATUS: &[Mapping] = &[
     to(

@@ -217,17 +217,29 @@ fn a_lost_device_comes_first() {
 fn hazards_are_marked() {
     let hazards: Vec<_> = samples()
         .into_iter()
-        .filter(|(_, command)| command.hazard() != Hazard::None)
-        .map(|(name, command)| format!("{name}: {:?}", command.hazard()))
+        .filter(|(_, command)| command.hazard("com.example.enroll") != Hazard::None)
+        .map(|(name, command)| format!("{name}: {:?}", command.hazard("com.example.enroll")))
         .collect();
     golden("hazards.txt", &(hazards.join("\n") + "\n"));
-    let leave = command(
-        json!({"type": "remove_profile", "identifier": "com.example.enroll", "ends_management": true}),
-    );
-    assert_eq!(leave.hazard(), Hazard::Unenroll);
     // By hand it is no less dangerous.
-    let raw = command(json!({"type": "raw", "command": {"RequestType": "EraseDevice"}}));
-    assert_eq!(raw.hazard(), Hazard::Wipe);
+    for (json, expected) in [
+        (json!({"RequestType": "EraseDevice"}), Hazard::Wipe),
+        (
+            json!({"RequestType": "RemoveProfile", "Identifier": "com.example.enroll"}),
+            Hazard::Unenroll,
+        ),
+        (
+            json!({"RequestType": "RemoveProfile", "Identifier": "com.example.wifi"}),
+            Hazard::Raw,
+        ),
+        (json!({"RequestType": "SecurityInfo"}), Hazard::Raw),
+    ] {
+        let raw = command(json!({"type": "raw", "command": json}));
+        assert_eq!(raw.hazard("com.example.enroll"), expected, "{raw:?}");
+    }
+    let remove = command(json!({"type": "remove_profile", "identifier": "com.example.enroll"}));
+    assert_eq!(remove.hazard("com.example.enroll"), Hazard::Unenroll);
+    assert_eq!(remove.hazard("com.example.other"), Hazard::None);
 }
 
 #[test]

@@ -2,8 +2,12 @@
 
 use std::fmt::Write;
 
-use apple::commands::{Command, Target, Unfit};
-use domain::{Channel, EnrollmentKind as Kind, OsVersion, Ownership, Platform};
+use apple::commands::{Command, Target, Unfit, for_inquiry};
+use domain::{
+    Channel, EnrollmentKind as Kind, OsVersion, Ownership, Platform, Timestamp,
+    facts::{self, Assurance, Category, Document, Observation, Report},
+    plan::Inquiry,
+};
 use serde_json::json;
 
 use crate::{
@@ -258,4 +262,57 @@ fn what_is_unknown_does_not_refuse() {
     ] {
         assert_eq!(command(json.clone()).fits(&target), Ok(()), "{json}");
     }
+}
+
+#[test]
+fn inquiries_ask_no_more_than_the_ownership_allows() {
+    for (name, target) in targets() {
+        for inquiry in Inquiry::ALL {
+            let Some(command) = for_inquiry(*inquiry, &target) else {
+                continue;
+            };
+            assert_eq!(command.fits(&target), Ok(()), "{name}");
+            let json = serde_json::to_value(&command).unwrap();
+            if target.ownership == Ownership::Personal && *inquiry == Inquiry::InstalledApplications
+            {
+                assert_eq!(json["managed_apps_only"], true, "{name}");
+            }
+        }
+    }
+    let iphone = Target::new(Platform::Ios);
+    assert!(for_inquiry(Inquiry::InstalledApplications, &iphone).is_some());
+    let user = Target {
+        channel: Channel::User,
+        ..iphone
+    };
+    assert!(for_inquiry(Inquiry::SecurityInfo, &user).is_none());
+    assert!(for_inquiry(Inquiry::Profiles, &Target::new(Platform::Android)).is_none());
+}
+
+#[test]
+fn a_target_learns_from_facts() {
+    let document = |key: &str, value: serde_json::Value| {
+        let report = Report {
+            observed_at: Timestamp::from_millis(1),
+            origin: "DeviceInformation".into(),
+            assurance: Assurance::SelfReported,
+            observations: vec![Observation::set(Category::Os, key, value)],
+        };
+        let mut document = Document::new();
+        facts::apply(&mut document, Category::Os, &report);
+        document
+    };
+    let mut target = Target::new(Platform::Macos);
+    target.learn(Category::Os, &document("version", json!("15.1")));
+    target.learn(Category::Security, &document("supervised", json!(true)));
+    target.learn(Category::Hardware, &document("apple_silicon", json!(false)));
+    target.learn(Category::Capabilities, &document("unrelated", json!(true)));
+    assert_eq!(target.os_version, Some(OsVersion::new("15.1")));
+    assert_eq!(
+        (target.supervised, target.apple_silicon),
+        (Some(true), Some(false))
+    );
+    // What a later report does not say is not forgotten.
+    target.learn(Category::Security, &document("unrelated", json!(1)));
+    assert_eq!((target.supervised, target.shared_ipad), (Some(true), None));
 }
