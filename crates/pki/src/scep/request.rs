@@ -24,11 +24,22 @@ pub struct Request {
     pub body: Body,
 }
 
+impl Request {
+    /// The certificate request, when this is PKCSReq, RenewalReq or UpdateReq.
+    pub fn certificate_request(&self) -> Option<&CertificateRequest> {
+        match &self.body {
+            Body::Certificate(request) => Some(request),
+            _ => None,
+        }
+    }
+}
+
 /// The decrypted content of a request.
 #[derive(Debug, Clone)]
 pub enum Body {
-    /// PKCSReq, RenewalReq and UpdateReq: a certificate request. When it is signed by
-    /// another key than that of [`Request::signer`], both were proved.
+    /// PKCSReq, RenewalReq and UpdateReq: a certificate request with proof of possession.
+    /// A self-signed [`Request::signer`] holds the same key; one of ours that is to be
+    /// renewed may hold another, and then both were proved.
     Certificate(Box<CertificateRequest>),
     /// CertPoll: issuer and subject of the pending request.
     Poll {
@@ -74,6 +85,10 @@ pub enum RefusalReason {
     /// The certificate request is refused.
     #[error(transparent)]
     Request(CsrError),
+    /// A self-signed certificate of another key than that of the request signed the message
+    /// (RFC 8894, section 2.3): someone else's envelope in a new wrapper.
+    #[error("signed with another key than the one to be certified")]
+    OtherKey,
     /// The message type is not supported.
     #[error("unsupported message type {0:?}")]
     MessageType(String),
@@ -143,6 +158,7 @@ pub fn parse(
             decrypted.content.expose(),
             legacy,
         )
+        .and_then(|body| check_key(body, &verified.signer.certificate))
         .map_err(|reason| (FailInfo::BadMessageCheck, reason))?;
         Ok((body, decrypted.cipher))
     });
@@ -176,6 +192,17 @@ fn read_body(kind: &MessageType, content: &[u8], legacy: Legacy) -> Result<Body,
             read_identifier(content).map_err(RefusalReason::Content)
         }
         MessageType::Unknown(text) => Err(RefusalReason::MessageType(text.clone())),
+    }
+}
+
+fn check_key(body: Body, signer: &Certificate) -> Result<Body, RefusalReason> {
+    match &body {
+        Body::Certificate(request)
+            if signer.is_self_issued() && request.spki() != signer.spki() =>
+        {
+            Err(RefusalReason::OtherKey)
+        }
+        _ => Ok(body),
     }
 }
 

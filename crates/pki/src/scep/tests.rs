@@ -294,6 +294,18 @@ fn whatever_fails_behind_the_envelope_looks_the_same() {
 }
 
 #[test]
+fn a_new_wrapper_around_another_clients_envelope_is_refused() {
+    let other = KeyPair::generate(KeyAlgorithm::Rsa2048).unwrap();
+    let theirs = csr::create(&named("device"), &other, &csr::RequestOptions::default()).unwrap();
+    let refused = refusal(
+        &message("19", &theirs, ContentCipher::Aes128),
+        Legacy::Accept,
+    );
+    assert_eq!(refused.reason, RefusalReason::OtherKey);
+    assert_eq!(refused.fail_info, FailInfo::BadMessageCheck);
+}
+
+#[test]
 fn the_legacy_switch_decides_about_old_ciphers() {
     let old = message("19", &request_content(), ContentCipher::TripleDes);
     assert_eq!(refusal(&old, Legacy::Refuse).fail_info, FailInfo::BadAlg);

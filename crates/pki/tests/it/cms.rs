@@ -152,7 +152,7 @@ fn messages_that_prove_nothing_are_refused() {
     };
     assert_eq!(verify(&two_signers), CmsError::SignerCount);
     assert_eq!(
-        verify(&certs_only(&[WORLD.rsa_identity.clone()])),
+        verify(&certs_only(std::slice::from_ref(&WORLD.rsa_identity))),
         CmsError::SignerCount
     );
     let detached = signed_by_openssl(&bench, "rsa", "-md sha256");

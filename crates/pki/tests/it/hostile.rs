@@ -112,7 +112,7 @@ fn signed_messages() {
             let _ = ber::normalize(&changes.apply(&message));
         }
     }
-    let bundle = certs_only(&[WORLD.rsa_identity.clone()]);
+    let bundle = certs_only(std::slice::from_ref(&WORLD.rsa_identity));
     attack(&bundle, 2000, |message| {
         pki::cms::certificates(message, &limits).is_ok()
     });
