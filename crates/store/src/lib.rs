@@ -10,14 +10,18 @@
 mod db;
 mod dialect;
 mod error;
+mod migrate;
 mod statement;
 mod subject;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod value;
 mod wake;
 
 pub use db::{BoxFuture, Db, DbConfig, Tx};
 pub use dialect::Dialect;
 pub use error::{ConstraintKind, StoreError};
+pub use migrate::Migrated;
 pub use subject::*;
 pub use wake::{Wake, WakeReceiver};
 

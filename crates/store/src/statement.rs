@@ -46,3 +46,85 @@ macro_rules! statements {
     };
 }
 pub(crate) use statements;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::BTreeSet;
+
+    use crate::{StoreError, subject, testing};
+
+    #[tokio::test]
+    async fn every_statement_and_every_composed_text_is_understood_by_both_databases() {
+        for test in [testing::sqlite().await, testing::postgres().await] {
+            let dialect = test.db.dialect();
+            let mut texts: Vec<(String, String)> = subject::registry()
+                .map(|statement| {
+                    (
+                        statement.name.to_owned(),
+                        statement.text(dialect).to_owned(),
+                    )
+                })
+                .collect();
+            let composed = subject::device_list_texts();
+            assert_eq!(composed.len(), 512 * 25);
+            texts.extend(
+                composed
+                    .into_iter()
+                    .map(|text| ("DEVICE_LIST".to_owned(), dialect.expand(&text))),
+            );
+            let refused: Result<Vec<String>, StoreError> = test
+                .db
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let mut refused = Vec::new();
+                        for (name, text) in texts {
+                            if let Err(error) = tx.prepare(&name, &text).await {
+                                refused.push(format!("{error}\n{text}"));
+                            }
+                        }
+                        Ok(refused)
+                    })
+                })
+                .await;
+            assert_eq!(refused.unwrap(), Vec::<String>::new(), "{dialect:?}");
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_every_file_with_statements_is_in_the_registry() {
+        let names: Vec<_> = subject::registry()
+            .map(|statement| statement.name)
+            .collect();
+        let unique: BTreeSet<_> = names.iter().collect();
+        assert_eq!(names.len(), unique.len());
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let (mut folders, mut count) = (vec![root], 0);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                    continue;
+                }
+                let text = std::fs::read_to_string(&path).unwrap();
+                let mut inside = false;
+                for line in text.lines() {
+                    inside = (inside || line == "statements! {") && line != "}";
+                    count += usize::from(
+                        inside
+                            && line.starts_with("    ")
+                            && line.contains(" = \"")
+                            && line.as_bytes()[4].is_ascii_uppercase(),
+                    );
+                }
+            }
+        }
+        assert_eq!(
+            names.len(),
+            count,
+            "a module's STATEMENTS is missing from subject::registry"
+        );
+    }
+}

@@ -11,7 +11,10 @@ pub use futures_util::future::BoxFuture;
 pub(crate) use tx::STATEMENTS;
 pub use tx::Tx;
 
-pub(crate) use self::{postgres::Postgres, sqlite::Sqlite};
+pub(crate) use self::{
+    postgres::Postgres,
+    sqlite::{Sqlite, error as sqlite_error, open_reader, unavailable},
+};
 use crate::{Dialect, Result, StoreError, WakeReceiver, wake::WakeHub};
 
 /// Which database, and how much of it to use.

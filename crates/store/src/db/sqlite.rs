@@ -496,7 +496,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub(super) fn unavailable(reason: &str) -> StoreError {
+pub(crate) fn unavailable(reason: &str) -> StoreError {
     StoreError::Unavailable {
         reason: reason.to_owned(),
         outcome_unknown: false,

@@ -66,6 +66,7 @@ pub(crate) fn registry() -> impl Iterator<Item = &'static crate::statement::Stat
         units::STATEMENTS,
         webhooks::STATEMENTS,
         crate::db::STATEMENTS,
+        crate::migrate::STATEMENTS,
     ]
     .into_iter()
     .flatten()
