@@ -177,13 +177,13 @@ fn overview(empty: bool) -> OverviewPage {
         .to_vec(),
         by_platform: bars(
             "platform",
-            "By platform",
+            "Devices by platform",
             "Platform",
             if empty { &[] } else { &[("iOS", 7210), ("iPadOS", 2904), ("macOS", 2331), ("tvOS", 35)] },
         ),
         by_state: bars(
             "state",
-            "By state",
+            "Devices by state",
             "State",
             if empty { &[] } else { &[("Managed", 12_101), ("Enrolling", 23), ("No longer managed", 341), ("Wiped", 15)] },
         ),
