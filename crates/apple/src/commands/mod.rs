@@ -76,8 +76,8 @@ trait Spec {
         Ok(())
     }
 
-    /// What it can destroy on a device that was enrolled by this profile.
-    fn hazard(&self, _enrollment_profile: &str) -> Hazard {
+    /// What it can destroy on a device that was enrolled by this profile; the worst case without it.
+    fn hazard(&self, _enrollment_profile: Option<&str>) -> Hazard {
         Self::META.hazard
     }
 
@@ -230,12 +230,15 @@ impl Command {
         )
     }
 
-    /// What it can destroy.
-    ///
-    /// `enrollment_profile` is the `PayloadIdentifier` of the profile that enrolled the
-    /// device: removing that one ends management.
-    pub fn hazard(&self, enrollment_profile: &str) -> Hazard {
-        each!(self, spec => spec.hazard(enrollment_profile))
+    /// What it can destroy at worst: removing any profile may remove the one that enrolls.
+    pub fn hazard(&self) -> Hazard {
+        each!(self, spec => spec.hazard(None))
+    }
+
+    /// What it can destroy on a device that was enrolled by the profile with this
+    /// `PayloadIdentifier`.
+    pub fn hazard_on(&self, enrollment_profile: &str) -> Hazard {
+        each!(self, spec => spec.hazard(Some(enrollment_profile)))
     }
 
     /// Which command goes first.

@@ -1,12 +1,12 @@
 //! Any command, written by hand: for those of a later release.
 
-use domain::{Ownership, command::Hazard};
+use domain::{Ownership, Secret, command::Hazard};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Invalid, Meta, Parameter, ParameterKind as Kind, Priority, RemoveProfile, Rules, Spec, Support,
-    Target, Unfit, check_object, find_request_type, object,
+    Effect, Escrow, EscrowKind, Invalid, Meta, Outcome, Parameter, ParameterKind as Kind, Priority,
+    Rules, Spec, Support, Target, Unfit, check_object, find_request_type, object,
 };
 use crate::plist::Dict;
 
@@ -77,15 +77,13 @@ impl Spec for Raw {
         }
     }
 
-    fn hazard(&self, enrollment_profile: &str) -> Hazard {
-        let removes = self.request_type() == RemoveProfile::META.request_type
-            && self.command.get("Identifier").and_then(Json::as_str) == Some(enrollment_profile);
-        if removes {
-            return Hazard::Unenroll;
-        }
-        match find_request_type(self.request_type()).map(|meta| meta.hazard) {
-            None | Some(Hazard::None) => Hazard::Raw,
-            Some(hazard) => hazard,
+    fn hazard(&self, enrollment_profile: Option<&str>) -> Hazard {
+        let known = find_request_type(self.request_type()).map(|meta| meta.hazard);
+        let identifier = self.command.get("Identifier").and_then(Json::as_str);
+        match (known, enrollment_profile) {
+            (None | Some(Hazard::None), _) => Hazard::Raw,
+            (Some(Hazard::Unenroll), Some(profile)) if identifier != Some(profile) => Hazard::Raw,
+            (Some(hazard), _) => hazard,
         }
     }
 
@@ -103,5 +101,22 @@ impl Spec for Raw {
 
     fn summary(&self) -> String {
         format!("Raw command {}", self.request_type())
+    }
+
+    /// A PIN locks a Mac, however it was sent.
+    fn secrets(&self) -> Vec<Escrow> {
+        let pin = self.command.get("PIN").and_then(Json::as_str);
+        pin.map(|pin| Escrow {
+            kind: EscrowKind::DeviceLockPin,
+            secret: Secret::new(pin.as_bytes().to_vec()),
+        })
+        .into_iter()
+        .collect()
+    }
+
+    fn observe(&self, _body: &Dict, outcome: &mut Outcome) {
+        if find_request_type(self.request_type()).is_some_and(|meta| meta.name == "erase_device") {
+            outcome.effects.push(Effect::Erased);
+        }
     }
 }

@@ -24,7 +24,7 @@ impl Spec for RemoveProfile {
         request_type: "RemoveProfile",
         title: "Remove profile",
         description: "Removes a configuration profile that management installed. Removing the enrollment profile ends management.",
-        hazard: Hazard::None,
+        hazard: Hazard::Unenroll,
         priority: Priority::Normal,
         rules: Rules {
             ios: Some(Support::since(4, 0).user_enrollment().user_channel()),
@@ -52,11 +52,10 @@ impl Spec for RemoveProfile {
         Ok(())
     }
 
-    fn hazard(&self, enrollment_profile: &str) -> Hazard {
-        if self.identifier == enrollment_profile {
-            Hazard::Unenroll
-        } else {
-            Hazard::None
+    fn hazard(&self, enrollment_profile: Option<&str>) -> Hazard {
+        match enrollment_profile {
+            Some(profile) if profile != self.identifier => Hazard::None,
+            _ => Hazard::Unenroll,
         }
     }
 

@@ -217,8 +217,8 @@ fn a_lost_device_comes_first() {
 fn hazards_are_marked() {
     let hazards: Vec<_> = samples()
         .into_iter()
-        .filter(|(_, command)| command.hazard("com.example.enroll") != Hazard::None)
-        .map(|(name, command)| format!("{name}: {:?}", command.hazard("com.example.enroll")))
+        .filter(|(_, command)| command.hazard() != Hazard::None)
+        .map(|(name, command)| format!("{name}: {:?}", command.hazard()))
         .collect();
     golden("hazards.txt", &(hazards.join("\n") + "\n"));
     // By hand it is no less dangerous.
@@ -235,11 +235,13 @@ fn hazards_are_marked() {
         (json!({"RequestType": "SecurityInfo"}), Hazard::Raw),
     ] {
         let raw = command(json!({"type": "raw", "command": json}));
-        assert_eq!(raw.hazard("com.example.enroll"), expected, "{raw:?}");
+        assert_eq!(raw.hazard_on("com.example.enroll"), expected, "{raw:?}");
     }
     let remove = command(json!({"type": "remove_profile", "identifier": "com.example.enroll"}));
-    assert_eq!(remove.hazard("com.example.enroll"), Hazard::Unenroll);
-    assert_eq!(remove.hazard("com.example.other"), Hazard::None);
+    assert_eq!(remove.hazard_on("com.example.enroll"), Hazard::Unenroll);
+    assert_eq!(remove.hazard_on("com.example.other"), Hazard::None);
+    // Who does not say which profile enrolled the device gets the worst case.
+    assert_eq!(remove.hazard(), Hazard::Unenroll);
 }
 
 #[test]

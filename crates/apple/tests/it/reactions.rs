@@ -183,6 +183,14 @@ fn effects_follow() {
 }
 
 #[test]
+fn a_raw_command_has_the_consequences_of_the_known_one() {
+    let erase =
+        command(json!({"type": "raw", "command": {"RequestType": "EraseDevice", "PIN": "123456"}}));
+    assert_eq!(erase.secrets()[0].kind, EscrowKind::DeviceLockPin);
+    assert_eq!(erase.observe(&report("empty")).effects, [Effect::Erased]);
+}
+
+#[test]
 fn only_an_acknowledgement_has_consequences() {
     for (name, command) in samples() {
         for answer in ["idle", "not_now", "error", "format_error"] {
