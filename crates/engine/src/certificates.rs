@@ -11,7 +11,7 @@ use pki::{
     ocsp::{CertStatus, OcspError, OcspRequest, Responder},
 };
 use serde_json::json;
-use store::Certificates as _;
+use store::{Certificates as _, Devices as _, Enrollments as _};
 
 use crate::{Engine, EngineError, Result, journal::About};
 
@@ -129,6 +129,33 @@ impl Engine {
         Ok(responder
             .respond(&request, &statuses, now, now.plus(VALID_FOR))
             .unwrap_or_else(OcspError::response))
+    }
+
+    /// The certificates that were issued to a device, newest first.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`], [`EngineError::NotFound`] for an unknown device.
+    pub async fn certificates_of_device(
+        &self,
+        by: &Permission,
+        device: domain::DeviceId,
+    ) -> Result<Vec<store::Certificate>> {
+        by.require(Scope::DevicesRead)?;
+        self.db
+            .read(move |tx| {
+                Box::pin(async move {
+                    tx.device(device)
+                        .await?
+                        .ok_or(EngineError::NotFound("device"))?;
+                    let mut all = Vec::new();
+                    for enrollment in tx.enrollments_of(device).await? {
+                        all.extend(tx.certificates_of(enrollment.id).await?);
+                    }
+                    all.sort_by_key(|certificate| std::cmp::Reverse(certificate.issued_at));
+                    Ok(all)
+                })
+            })
+            .await
     }
 
     /// Revokes a certificate; whoever shows it from now on is refused.

@@ -19,6 +19,8 @@ pub mod idempotency;
 pub mod identity;
 pub mod journal;
 pub mod metrics;
+pub mod offers;
+mod once;
 pub mod orders;
 pub mod people;
 pub mod push;

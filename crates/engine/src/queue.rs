@@ -69,50 +69,52 @@ impl Engine {
         enrollment: Option<EnrollmentId>,
         order: Order,
     ) -> Result<CommandRecord> {
-        by.require(scope_for(order.command.hazard()))?;
-        let hazardous = order.command.hazard() != domain::command::Hazard::None;
-        let reason = order
-            .reason
-            .map(|text| text.trim().chars().take(1000).collect::<String>())
-            .filter(|text| !text.is_empty());
-        if hazardous && reason.is_none() {
-            return Err(EngineError::invalid("this command needs a reason"));
-        }
+        let order = admitted(by, order)?;
         let engine = self.clone();
         let actor = by.actor.clone();
         self.db
             .write(move |tx| {
-                Box::pin(async move {
-                    let device = tx
-                        .device(device)
-                        .await?
-                        .ok_or(EngineError::NotFound("device"))?;
-                    let living = tx.living_enrollments_of(device.id).await?;
-                    let target = living
-                        .into_iter()
-                        .find(|one| match enrollment {
-                            Some(id) => one.id == id,
-                            None => one.channel == domain::Channel::Device,
-                        })
-                        .ok_or_else(|| {
-                            EngineError::Conflict("the device is not enrolled".into())
-                        })?;
-                    let command = engine.complete(tx, &device, order.command).await?;
-                    let queued = Queued {
-                        command,
-                        dedupe_key: None,
-                        reason,
-                        lifetime: order.lifetime,
-                        id: None,
-                    };
-                    let id = engine.enqueue(tx, &device, &target, queued, &actor).await?;
-                    tx.command(id)
-                        .await?
-                        .ok_or(EngineError::NotFound("command"))
-                })
+                Box::pin(
+                    async move { engine.order_in(tx, &actor, device, enrollment, order).await },
+                )
             })
             .await
             .inspect(|_| self.after_enqueue())
+    }
+
+    /// Carries out an admitted order in a transaction.
+    pub(crate) async fn order_in(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        device: DeviceId,
+        enrollment: Option<EnrollmentId>,
+        order: Order,
+    ) -> Result<CommandRecord> {
+        let device = tx
+            .device(device)
+            .await?
+            .ok_or(EngineError::NotFound("device"))?;
+        let living = tx.living_enrollments_of(device.id).await?;
+        let target = living
+            .into_iter()
+            .find(|one| match enrollment {
+                Some(id) => one.id == id,
+                None => one.channel == domain::Channel::Device,
+            })
+            .ok_or_else(|| EngineError::Conflict("the device is not enrolled".into()))?;
+        let command = self.complete(tx, &device, order.command).await?;
+        let queued = Queued {
+            command,
+            dedupe_key: None,
+            reason: order.reason,
+            lifetime: order.lifetime,
+            id: None,
+        };
+        let id = self.enqueue(tx, &device, &target, queued, actor).await?;
+        tx.command(id)
+            .await?
+            .ok_or(EngineError::NotFound("command"))
     }
 
     /// Queues a command in a transaction, asks for a push and writes the journal event.
@@ -197,35 +199,41 @@ impl Engine {
         let engine = self.clone();
         let actor = by.actor.clone();
         self.db
-            .write(move |tx| {
-                Box::pin(async move {
-                    let Some(command) = tx.lock_command(id).await? else {
-                        return Err(match tx.command(id).await? {
-                            Some(_) => EngineError::Conflict("the command is finished".into()),
-                            None => EngineError::NotFound("command"),
-                        });
-                    };
-                    advance(command.state, CommandEvent::Cancel).map_err(|_| {
-                        EngineError::Conflict(
-                            "the device has the command already; it cannot be called back".into(),
-                        )
-                    })?;
-                    let finish = Finish {
-                        at: engine.now(),
-                        outcome: CommandState::Cancelled,
-                        error: None,
-                        response_ref: None,
-                    };
-                    let record = tx
-                        .finish_command(command.order.enrollment_id, id, &finish)
-                        .await?
-                        .ok_or(EngineError::NotFound("command"))?;
-                    engine.record_finish(tx, &record, &actor).await?;
-                    tx.push_satisfied(command.order.enrollment_id).await?;
-                    Ok(record)
-                })
-            })
+            .write(move |tx| Box::pin(async move { engine.cancel_in(tx, &actor, id).await }))
             .await
+    }
+
+    /// Takes back a command in a transaction, for an actor who may.
+    pub(crate) async fn cancel_in(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        id: CommandId,
+    ) -> Result<CommandRecord> {
+        let Some(command) = tx.lock_command(id).await? else {
+            return Err(match tx.command(id).await? {
+                Some(_) => EngineError::Conflict("the command is finished".into()),
+                None => EngineError::NotFound("command"),
+            });
+        };
+        advance(command.state, CommandEvent::Cancel).map_err(|_| {
+            EngineError::Conflict(
+                "the device has the command already; it cannot be called back".into(),
+            )
+        })?;
+        let finish = Finish {
+            at: self.now(),
+            outcome: CommandState::Cancelled,
+            error: None,
+            response_ref: None,
+        };
+        let record = tx
+            .finish_command(command.order.enrollment_id, id, &finish)
+            .await?
+            .ok_or(EngineError::NotFound("command"))?;
+        self.record_finish(tx, &record, actor).await?;
+        tx.push_satisfied(command.order.enrollment_id).await?;
+        Ok(record)
     }
 
     /// One command with its end, if it has come.
@@ -307,4 +315,18 @@ impl Engine {
             })
             .await
     }
+}
+
+/// The order of a party that may give it, with its reason in order.
+pub(crate) fn admitted(by: &Authority, mut order: Order) -> Result<Order> {
+    by.require(scope_for(order.command.hazard()))?;
+    let hazardous = order.command.hazard() != domain::command::Hazard::None;
+    order.reason = order
+        .reason
+        .map(|text| text.trim().chars().take(1000).collect::<String>())
+        .filter(|text| !text.is_empty());
+    if hazardous && order.reason.is_none() {
+        return Err(EngineError::invalid("this command needs a reason"));
+    }
+    Ok(order)
 }

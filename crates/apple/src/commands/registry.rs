@@ -4,7 +4,7 @@ use domain::{Platform, command::Hazard};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::target::Rules;
+use super::target::{Rules, Target, Unfit};
 
 /// Which command goes first; higher is sooner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,6 +169,14 @@ impl Meta {
             platforms: self.rules.platforms(),
             parameters: self.schema(),
         }
+    }
+
+    /// Whether a target has this command at all, whatever the parameters.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub fn fits(&self, target: &Target) -> Result<(), Unfit> {
+        self.rules.check(target)
     }
 
     /// JSON Schema of the command as the API takes it, `type` included.
