@@ -1,3 +1,35 @@
-//! The `server` room.
+//! HTTP only: device endpoints, admin API, console, portal. Thin.
+//!
+//! A handler extracts, calls one use case of the engine, and wraps the answer.
+//! Errors leave in one place each: [`problem`] for people and programs,
+//! [`device`] for devices.
 
 pub mod console;
+pub mod device;
+mod enroll;
+pub mod listener;
+mod ops;
+mod pki;
+mod scep;
+pub mod state;
+pub mod tls;
+
+use axum::{Router, middleware};
+
+pub use ops::ops_router;
+pub use state::{App, ClientAddress, Options, Peer, Role};
+
+/// Everything this process serves on its main listener.
+pub fn router(app: App) -> Router {
+    let mut router = Router::new().merge(ops::health_routes());
+    if app.options.role.serves_devices() {
+        router = router
+            .merge(device::routes(&app))
+            .merge(scep::routes())
+            .merge(pki::routes())
+            .merge(enroll::routes());
+    }
+    router
+        .layer(middleware::from_fn(state::common_headers))
+        .with_state(app)
+}
