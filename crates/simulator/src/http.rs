@@ -105,6 +105,18 @@ impl Tls {
         Ok(Self(Arc::new(config)))
     }
 
+    /// Trusts nobody: https fails, plain http works.
+    ///
+    /// # Panics
+    /// Never: the provider supports the default protocol versions.
+    #[must_use]
+    #[expect(clippy::expect_used, reason = "the provider is fixed and known to support TLS 1.2 and 1.3")]
+    pub fn untrusting() -> Self {
+        static SHARED: std::sync::LazyLock<Tls> =
+            std::sync::LazyLock::new(|| Tls::new("", None).expect("a TLS configuration without anchors"));
+        SHARED.clone()
+    }
+
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         self.0.clone()
     }

@@ -11,14 +11,14 @@
 //! - [`keys`], [`x509`], [`csr`], [`cms`], [`der`], [`plist`]: the byte work beneath them.
 
 pub mod apns;
-// pub mod apple;
+pub mod apple;
 pub mod cms;
 pub mod csr;
 pub mod der;
 mod error;
 pub mod http;
 pub mod keys;
-// pub mod load;
+pub mod load;
 pub mod pem;
 pub mod plist;
 mod random;

@@ -23,6 +23,8 @@ pub struct Behavior {
     pub clock_drift: i64,
     /// Chance (0 to 1) that a push finds it asleep. It wakes on the next connect order.
     pub sleeps: f64,
+    /// Signs the acknowledgement of an identity renewal with the identity it replaces.
+    pub acknowledges_renewal_by_old_identity: bool,
     /// Odd bytes it sends.
     pub quirks: Quirks,
 }

@@ -31,12 +31,13 @@ mod session;
 mod state;
 
 pub use behavior::{Behavior, Quirks, Refusal};
+pub(crate) use channel::signature;
 pub use checkin::TokenService;
-pub use ddm::Declarations;
+pub use ddm::{Declaration, Declarations, Group};
 pub use device::{Device, Identity};
 pub use fleet::{Event, EventKind, Fleet, FleetOptions, Handle};
 pub use hardware::{Hardware, Kind};
-pub use profile::{EnrollmentProfile, InstalledProfile, ScepSettings, open_profile};
-pub use scep::{ScepClient, ScepRequest};
+pub use profile::{EnrollmentProfile, InstalledProfile, OpenedProfile, ScepSettings, open_profile};
+pub use scep::{ScepAuthority, ScepExchange, ScepRequest};
 pub use session::{Executed, Outcome, Session};
-pub use state::{App, Enrollment, LostMode, State, Update, User};
+pub use state::{App, Enrollment, LostMode, State, Update, User, UserChannel};

@@ -1,0 +1,12 @@
+//! The simulator against the `openssl` tool, and against a small scripted MDM server.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+
+mod apns;
+mod commands;
+mod declarative;
+mod device;
+mod fleet;
+mod load;
+mod openssl;
+mod server;
+mod webhook;
