@@ -274,3 +274,29 @@ pub fn platform_of_product(name: &str) -> Option<domain::Platform> {
     .find(|(prefix, _)| name.starts_with(prefix))
     .map(|(_, platform)| platform)
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::Platform;
+
+    use super::platform_of_product;
+
+    #[test]
+    fn products_tell_their_platform() {
+        for (name, expected) in [
+            ("iPhone17,2", Some(Platform::Ios)),
+            ("iPod9,1", Some(Platform::Ios)),
+            ("iPad14,1", Some(Platform::Ipados)),
+            ("Mac15,3", Some(Platform::Macos)),
+            ("MacBookPro18,1", Some(Platform::Macos)),
+            ("iMac21,1", Some(Platform::Macos)),
+            ("VirtualMac2,1", Some(Platform::Macos)),
+            ("AppleTV14,1", Some(Platform::Tvos)),
+            ("Watch7,1", Some(Platform::Watchos)),
+            ("RealityDevice14,1", Some(Platform::Visionos)),
+            ("Toaster1,1", None),
+        ] {
+            assert_eq!(platform_of_product(name), expected, "{name}");
+        }
+    }
+}

@@ -11,12 +11,19 @@ use super::{
 use crate::plist::Dict;
 
 /// Install profile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InstallProfile {
     /// The profile, signed or not.
     #[serde(with = "super::base64_bytes")]
     pub payload: Vec<u8>,
+}
+
+/// A profile may hold passwords and challenges: only its size is shown.
+impl std::fmt::Debug for InstallProfile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "InstallProfile of {} bytes", self.payload.len())
+    }
 }
 
 impl Spec for InstallProfile {
@@ -36,7 +43,9 @@ impl Spec for InstallProfile {
             personal: None,
         },
         parameters: &[
-            Parameter::new("payload", Kind::Data, "The profile, signed or not").required(),
+            Parameter::new("payload", Kind::Data, "The profile, signed or not")
+                .required()
+                .secret(),
         ],
     };
 

@@ -112,7 +112,7 @@ macro_rules! commands {
         /// In JSON an object whose `type` is the command's name, for example
         /// `{"type": "device_lock", "pin": "123456"}`. Serializing reveals
         /// secrets: seal what is stored, show [`Command::redacted`].
-        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, PartialEq, Serialize, Deserialize)]
         #[serde(tag = "type", rename_all = "snake_case")]
         pub enum Command {
             $(
@@ -270,6 +270,7 @@ impl Command {
                 }
             }
         }
+        hide_configurations(&mut json);
         json
     }
 
@@ -294,6 +295,30 @@ impl Command {
             each!(self, spec => spec.observe(&report.body, &mut outcome));
         }
         outcome
+    }
+}
+
+/// Shows the redacted form.
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.redacted())
+    }
+}
+
+/// Configurations of applications often hold credentials.
+fn hide_configurations(json: &mut Json) {
+    match json {
+        Json::Object(map) => {
+            for (key, value) in map {
+                if key == "configuration" {
+                    *value = "[secret]".into();
+                } else {
+                    hide_configurations(value);
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(hide_configurations),
+        _ => {}
     }
 }
 

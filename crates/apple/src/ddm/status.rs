@@ -14,6 +14,9 @@ const MOST_ERRORS: usize = 500;
 /// Entries kept of a list: a device cannot make us remember without end.
 const MOST_ENTRIES: usize = 20_000;
 
+/// Values kept altogether; beyond that the latest report counts alone.
+const MOST_VALUES: usize = 300_000;
+
 /// Status items whose value is an object that is always reported whole.
 const WHOLE: &[&str] = &[
     "management.client-capabilities",
@@ -123,7 +126,19 @@ pub fn merge(state: &StatusState, report: &StatusReport) -> StatusState {
         state.items.clone()
     };
     merge_tree(&mut items, &report.items, "");
+    if !report.full && items.values().map(count).sum::<usize>() > MOST_VALUES {
+        items = Map::new();
+        merge_tree(&mut items, &report.items, "");
+    }
     StatusState { items }
+}
+
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(map) => map.values().map(count).sum::<usize>(),
+        _ => 0,
+    }
 }
 
 /// What the device says of a declaration.

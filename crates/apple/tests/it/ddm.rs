@@ -280,6 +280,22 @@ fn an_object_item_is_replaced_whole() {
 }
 
 #[test]
+fn a_device_cannot_make_the_state_grow_without_end() {
+    let bulk = |name: &str| json!({"StatusItems": {name: vec![0; 200_000]}});
+    let state = after(&[bulk("a"), bulk("b")]);
+    assert_eq!(state.items.keys().collect::<Vec<_>>(), ["b"]);
+    let many = |from: u32| {
+        let list: Vec<_> = (from..from + 15_000)
+            .map(|n| json!({"identifier": n.to_string()}))
+            .collect();
+        json!({"StatusItems": {"app": {"managed": {"list": list}}}})
+    };
+    let state = after(&[many(0), many(15_000)]);
+    let list = state.item("app.managed.list").unwrap();
+    assert_eq!(list.as_array().unwrap().len(), 20_000);
+}
+
+#[test]
 fn a_full_report_forgets_what_was() {
     let state = after(&[
         json!({"StatusItems": {"passcode": {"is-present": true}, "app": {"managed": {"list": [{"identifier": "a"}]}}}}),
