@@ -4,7 +4,7 @@
 
 CREATE TABLE units (
     id         {uuid} NOT NULL PRIMARY KEY,
-    parent_id  {uuid} REFERENCES units (id),
+    parent_id  {uuid} REFERENCES units (id) DEFERRABLE INITIALLY IMMEDIATE,
     name       TEXT   NOT NULL,
     created_at BIGINT NOT NULL
 );
@@ -65,7 +65,7 @@ CREATE TABLE enrollments (
     id                     {uuid}  NOT NULL PRIMARY KEY,
     device_id              {uuid}  NOT NULL REFERENCES devices (id),
     channel                TEXT    NOT NULL,
-    parent_id              {uuid}  REFERENCES enrollments (id),
+    parent_id              {uuid}  REFERENCES enrollments (id) DEFERRABLE INITIALLY IMMEDIATE,
     platform               TEXT    NOT NULL,
     kind                   TEXT    NOT NULL,
     state                  TEXT    NOT NULL,

@@ -7,6 +7,8 @@
 //! let device = db.read(move |tx| Box::pin(async move { tx.device(id).await })).await?;
 //! ```
 
+mod backup;
+mod check;
 mod db;
 mod dialect;
 mod error;
@@ -18,6 +20,8 @@ pub mod testing;
 mod value;
 mod wake;
 
+pub use backup::Moved;
+pub use check::CheckReport;
 pub use db::{BoxFuture, Db, DbConfig, Tx};
 pub use dialect::Dialect;
 pub use error::{ConstraintKind, StoreError};

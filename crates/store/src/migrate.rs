@@ -176,14 +176,15 @@ async fn copy_before_upgrade(
     .map_err(|_| StoreError::Panicked)?
 }
 
-/// Copies a whole SQLite database, consistent, into a new file that appears when it is complete.
+/// Copies a whole SQLite database into a new file that appears when it is complete. All in one
+/// step: writers go on meanwhile, and between steps they would make it begin again.
 pub(crate) fn copy(from: &rusqlite::Connection, target: &Path) -> Result<()> {
     let part = beside(target, ".part");
     let _ = std::fs::remove_file(&part);
     {
         let mut to = rusqlite::Connection::open(&part).map_err(|e| sqlite_error("backup", e))?;
         rusqlite::backup::Backup::new(from, &mut to)
-            .and_then(|backup| backup.run_to_completion(1024, std::time::Duration::ZERO, None))
+            .and_then(|backup| backup.run_to_completion(i32::MAX, std::time::Duration::ZERO, None))
             .map_err(|e| sqlite_error("backup", e))?;
     }
     std::fs::File::open(&part)

@@ -136,7 +136,10 @@ fn url(cluster: &Cluster, database: &str) -> String {
 }
 
 /// Connects; a server that has just opened its socket may still be starting up.
-async fn superuser(cluster: &Cluster, database: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+async fn superuser(
+    cluster: &Cluster,
+    database: &str,
+) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     loop {
         match tokio_postgres::connect(&url(cluster, database), NoTls).await {
             Ok((client, connection)) => {

@@ -1,6 +1,6 @@
 //! Values on their way into and out of the databases.
 
-use std::{collections::BTreeSet, error::Error};
+use std::error::Error;
 
 use bytes::BytesMut;
 use domain::{
@@ -322,11 +322,6 @@ macro_rules! words {
 }
 words!(Category Channel CommandState DeviceState EndReason EnrollmentKind EnrollmentState Ownership Platform);
 
-/// A set of words, written as a JSON list.
-pub(crate) fn word_set<T: Serialize>(words: &BTreeSet<T>) -> Result<Value> {
-    Value::json(words)
-}
-
 impl rusqlite::ToSql for Value {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
@@ -434,10 +429,5 @@ impl Row {
     /// The next column, JSON read as `T`.
     pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Result<T> {
         self.take::<Json<T>>().map(|json| json.0)
-    }
-
-    /// All columns.
-    pub(crate) fn into_values(self) -> Vec<Value> {
-        self.values.collect()
     }
 }

@@ -12,8 +12,8 @@ pub(crate) use tx::STATEMENTS;
 pub use tx::Tx;
 
 pub(crate) use self::{
-    postgres::Postgres,
-    sqlite::{Sqlite, error as sqlite_error, open_reader, unavailable},
+    postgres::{Postgres, columns as pg_columns, error as pg_error},
+    sqlite::{Sqlite, columns as sqlite_columns, error as sqlite_error, open_reader, unavailable},
 };
 use crate::{Dialect, Result, StoreError, WakeReceiver, wake::WakeHub};
 

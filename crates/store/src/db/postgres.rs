@@ -12,6 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::{BoxFuture, Tx, sqlite::unavailable, tx::Connection};
 use crate::{
     ConstraintKind, Result, StoreError,
+    backup::as_type,
     value::{Row, Value},
     wake::{self, WakeHub},
 };
@@ -269,6 +270,26 @@ impl PgTx {
             .collect()
     }
 
+    pub(super) async fn load_rows(&mut self, insert: &str, rows: &[Vec<Value>]) -> Result<()> {
+        let statement = self
+            .client()?
+            .prepare_cached(insert)
+            .await
+            .map_err(|e| error("restore", e))?;
+        let sets: Vec<Vec<Value>> = rows
+            .iter()
+            .map(|row| {
+                row.iter()
+                    .zip(statement.params())
+                    .map(|(value, ty)| as_type(value, ty))
+                    .collect()
+            })
+            .collect();
+        self.execute_many("restore", insert, &sets)
+            .await
+            .map(|_| ())
+    }
+
     pub(super) async fn script(&mut self, text: &str) -> Result<()> {
         let begin = self.take_begin();
         let client = self.client()?;
@@ -277,7 +298,7 @@ impl PgTx {
             .map_err(|e| error("script", e))
     }
 
-    #[cfg(test)]
+    /// Before the transaction begins: a refused text would end it.
     pub(super) async fn prepare(&mut self, name: &str, text: &str) -> Result<()> {
         self.client()?
             .prepare(text)

@@ -149,8 +149,7 @@ impl Tx {
         self.keep_error(result)
     }
 
-    /// Prepares a text and throws it away.
-    #[cfg(test)]
+    /// Prepares a text and throws it away. A text that is refused does not spoil the transaction.
     pub(crate) async fn prepare(&mut self, name: &str, text: &str) -> Result<()> {
         match &mut self.connection {
             Connection::Sqlite(connection) => connection
@@ -159,6 +158,18 @@ impl Tx {
                 .map_err(|error| super::sqlite::error(name, error)),
             Connection::Postgres(tx) => tx.prepare(name, text).await,
         }
+    }
+
+    /// Writes rows of a dump, turning each value into the type its column has.
+    pub(crate) async fn load_rows(&mut self, insert: &str, rows: &[Vec<Value>]) -> Result<()> {
+        let result = match &mut self.connection {
+            _ if rows.is_empty() => Ok(()),
+            Connection::Sqlite(connection) => rows.iter().try_for_each(|values| {
+                super::sqlite::execute(connection, "restore", insert, values).map(|_| ())
+            }),
+            Connection::Postgres(tx) => tx.load_rows(insert, rows).await,
+        };
+        self.keep_error(result)
     }
 
     pub(super) async fn ping(&mut self) -> Result<()> {

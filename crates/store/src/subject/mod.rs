@@ -65,6 +65,7 @@ pub(crate) fn registry() -> impl Iterator<Item = &'static crate::statement::Stat
         tokens::STATEMENTS,
         units::STATEMENTS,
         webhooks::STATEMENTS,
+        crate::check::STATEMENTS,
         crate::db::STATEMENTS,
         crate::migrate::STATEMENTS,
     ]
