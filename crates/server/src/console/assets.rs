@@ -87,7 +87,9 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
         .flat_map(|value| value.split(','))
         .any(|coding| {
             let mut parts = coding.split(';').map(str::trim);
-            let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
+            let named = parts
+                .next()
+                .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
             let refused = parts.any(|weight| {
                 weight
                     .strip_prefix("q=")
@@ -105,7 +107,10 @@ mod tests {
 
     fn request(accept: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_str(accept).unwrap());
+        headers.insert(
+            header::ACCEPT_ENCODING,
+            HeaderValue::from_str(accept).unwrap(),
+        );
         headers
     }
 
@@ -121,7 +126,10 @@ mod tests {
     fn a_file_is_served_with_its_type_and_may_be_kept() {
         let response = respond(url("muster.css"), &HeaderMap::new());
         assert_eq!(response.status(), StatusCode::OK);
-        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/css; charset=utf-8");
+        assert_eq!(
+            response.headers()[header::CONTENT_TYPE],
+            "text/css; charset=utf-8"
+        );
         assert_eq!(response.headers()[header::CACHE_CONTROL], CACHE_CONTROL);
         assert!(!response.headers().contains_key(header::CONTENT_ENCODING));
     }
@@ -140,7 +148,13 @@ mod tests {
 
     #[test]
     fn an_unknown_address_is_not_found() {
-        assert_eq!(respond("/assets/muster.css", &HeaderMap::new()).status(), StatusCode::NOT_FOUND);
-        assert_eq!(respond("/assets/../Cargo.toml", &HeaderMap::new()).status(), StatusCode::NOT_FOUND);
+        assert_eq!(
+            respond("/assets/muster.css", &HeaderMap::new()).status(),
+            StatusCode::NOT_FOUND
+        );
+        assert_eq!(
+            respond("/assets/../Cargo.toml", &HeaderMap::new()).status(),
+            StatusCode::NOT_FOUND
+        );
     }
 }

@@ -43,7 +43,13 @@ impl BarChart {
     }
 
     fn rows(&self) -> Vec<Row<'_>> {
-        let most = self.bars.iter().map(|bar| bar.value).max().unwrap_or(0).max(1);
+        let most = self
+            .bars
+            .iter()
+            .map(|bar| bar.value)
+            .max()
+            .unwrap_or(0)
+            .max(1);
         self.bars
             .iter()
             .enumerate()
@@ -158,7 +164,11 @@ mod tests {
         let html = chart(&[200, 50]).to_string();
         assert!(html.contains("width=\"100.0%\""), "{html}");
         assert!(html.contains("width=\"25.0%\""), "{html}");
-        assert_eq!(html.matches("<tr").count(), 4, "header, two rows and total: {html}");
+        assert_eq!(
+            html.matches("<tr").count(),
+            4,
+            "header, two rows and total: {html}"
+        );
         assert!(html.contains("n=50&#38;x=1"), "{html}");
         assert!(html.contains("20.0%"), "share of the whole: {html}");
     }
@@ -174,7 +184,10 @@ mod tests {
         let code = QrCode::new("https://mdm.example.org/enroll/abc", "Enrolment link").unwrap();
         let html = code.to_string();
         assert_eq!(code.side, 29 + 8, "version 3 and four modules on each side");
-        assert!(html.contains("M4 4h7v1h-7z"), "finder pattern starts after the quiet zone: {html}");
+        assert!(
+            html.contains("M4 4h7v1h-7z"),
+            "finder pattern starts after the quiet zone: {html}"
+        );
         assert!(html.contains("<title>Enrolment link</title>"), "{html}");
         assert_eq!(QrCode::new(&"x".repeat(4000), "l").unwrap_err(), TooLong);
     }

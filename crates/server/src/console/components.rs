@@ -183,8 +183,14 @@ impl Form {
 
     /// Day and time of day.
     pub fn date_time(&self, name: &str, label: &str) -> Field {
-        self.field(name, label, FieldKind::Text { kind: "datetime-local" })
-            .width(20)
+        self.field(
+            name,
+            label,
+            FieldKind::Text {
+                kind: "datetime-local",
+            },
+        )
+        .width(20)
     }
 
     /// Several lines of text.
@@ -411,8 +417,14 @@ mod tests {
         let form = Form::new()
             .with("serial", "ZZ\"<9")
             .with_error("serial", "Enter the serial number");
-        let html = form.text("serial", "Serial").hint("On the case").to_string();
-        assert!(html.contains("aria-describedby=\"f-serial-hint f-serial-error\""), "{html}");
+        let html = form
+            .text("serial", "Serial")
+            .hint("On the case")
+            .to_string();
+        assert!(
+            html.contains("aria-describedby=\"f-serial-hint f-serial-error\""),
+            "{html}"
+        );
         assert!(html.contains("id=\"f-serial-error\""), "{html}");
         assert!(html.contains("value=\"ZZ&#34;&#60;9\""), "{html}");
         let summary = form.error_summary().to_string();
@@ -426,7 +438,11 @@ mod tests {
 
     #[test]
     fn every_chosen_box_is_ticked() {
-        let choices = [Choice::new("ios", "iOS"), Choice::new("macos", "macOS"), Choice::new("windows", "Windows")];
+        let choices = [
+            Choice::new("ios", "iOS"),
+            Choice::new("macos", "macOS"),
+            Choice::new("windows", "Windows"),
+        ];
         let html = Form::new()
             .with("platform", "ios")
             .with("platform", "windows")
@@ -438,7 +454,13 @@ mod tests {
 
     #[test]
     fn the_csrf_field_has_the_name_the_server_checks() {
-        let html = CsrfField { token: "t".to_owned() }.to_string();
-        assert!(html.contains(&format!("name=\"{}\"", crate::console::CSRF_FIELD)), "{html}");
+        let html = CsrfField {
+            token: "t".to_owned(),
+        }
+        .to_string();
+        assert!(
+            html.contains(&format!("name=\"{}\"", crate::console::CSRF_FIELD)),
+            "{html}"
+        );
     }
 }

@@ -87,7 +87,11 @@ pub fn count(number: impl Display) -> String {
 
 /// A count with its noun, such as "1 device" or "12,480 devices".
 pub fn counted(number: &u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if *number == 1 { one } else { many })
+    format!(
+        "{} {}",
+        count(number),
+        if *number == 1 { one } else { many }
+    )
 }
 
 /// The text, or a dash for nothing.
@@ -268,7 +272,12 @@ mod tests {
 
     #[test]
     fn counts_are_grouped_by_thousands() {
-        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(count(number), text);
         }
         assert_eq!(counted(&1, "device", "devices"), "1 device");
@@ -292,7 +301,10 @@ mod tests {
     fn an_expiry_within_thirty_days_asks_for_attention() {
         let now = at("2026-11-21T12:00:00Z");
         assert_eq!(expiry(&at("2026-11-21T11:00:00Z"), &now).tone, Tone::Bad);
-        assert_eq!(expiry(&at("2026-12-20T12:00:00Z"), &now).tone, Tone::Attention);
+        assert_eq!(
+            expiry(&at("2026-12-20T12:00:00Z"), &now).tone,
+            Tone::Attention
+        );
         assert_eq!(expiry(&at("2026-12-22T12:00:00Z"), &now).tone, Tone::Good);
     }
 }

@@ -50,12 +50,18 @@ impl DeviceQuery {
 
     /// Address of the rows after `cursor`.
     pub fn after_href(&self, cursor: &str) -> String {
-        href("/devices", &self.encode(&self.sort, &self.dir, Some(("after", cursor))))
+        href(
+            "/devices",
+            &self.encode(&self.sort, &self.dir, Some(("after", cursor))),
+        )
     }
 
     /// Address of the rows before `cursor`.
     pub fn before_href(&self, cursor: &str) -> String {
-        href("/devices", &self.encode(&self.sort, &self.dir, Some(("before", cursor))))
+        href(
+            "/devices",
+            &self.encode(&self.sort, &self.dir, Some(("before", cursor))),
+        )
     }
 
     /// Address of the first rows.
@@ -75,13 +81,21 @@ impl DeviceQuery {
 
     /// Address sorted by a column: the other way round when it is sorted by it already.
     fn sort_href(&self, column: &str) -> String {
-        let dir = if self.sorted(column) == "ascending" { "desc" } else { "" };
+        let dir = if self.sorted(column) == "ascending" {
+            "desc"
+        } else {
+            ""
+        };
         href("/devices", &self.encode(column, dir, None))
     }
 
     /// The value of `aria-sort` for a column.
     fn sorted(&self, column: &str) -> &'static str {
-        let current = if self.sort.is_empty() { "name" } else { &self.sort };
+        let current = if self.sort.is_empty() {
+            "name"
+        } else {
+            &self.sort
+        };
         match (current == column, self.dir == "desc") {
             (false, _) => "none",
             (true, false) => "ascending",
@@ -215,13 +229,18 @@ impl DevicesPage {
     }
 
     fn platforms() -> Vec<Choice> {
-        any(domain::Platform::ALL.iter().map(|word| (word.as_str(), word.title().to_owned())))
+        any(domain::Platform::ALL
+            .iter()
+            .map(|word| (word.as_str(), word.title().to_owned())))
     }
 
     fn ownerships() -> Vec<Choice> {
-        any(domain::Ownership::ALL
-            .iter()
-            .map(|word| (word.as_str(), format::ownership_short(word.as_str()).to_owned())))
+        any(domain::Ownership::ALL.iter().map(|word| {
+            (
+                word.as_str(),
+                format::ownership_short(word.as_str()).to_owned(),
+            )
+        }))
     }
 
     fn states() -> Vec<Choice> {
@@ -271,8 +290,14 @@ mod tests {
 
     #[test]
     fn an_address_keeps_the_filter_and_drops_the_old_cursor() {
-        assert_eq!(query().after_href("c=1"), "/devices?q=a%26b&platform=ios&sort=seen&after=c%3D1");
-        assert_eq!(query().csv_href(), "/devices.csv?q=a%26b&platform=ios&sort=seen");
+        assert_eq!(
+            query().after_href("c=1"),
+            "/devices?q=a%26b&platform=ios&sort=seen&after=c%3D1"
+        );
+        assert_eq!(
+            query().csv_href(),
+            "/devices.csv?q=a%26b&platform=ios&sort=seen"
+        );
         assert_eq!(DeviceQuery::default().first_href(), "/devices");
     }
 
@@ -280,7 +305,10 @@ mod tests {
     fn sorting_by_the_same_column_turns_it_round() {
         let query = query();
         assert_eq!(query.sorted("seen"), "ascending");
-        assert_eq!(query.sort_href("seen"), "/devices?q=a%26b&platform=ios&sort=seen&dir=desc");
+        assert_eq!(
+            query.sort_href("seen"),
+            "/devices?q=a%26b&platform=ios&sort=seen&dir=desc"
+        );
         assert_eq!(query.sort_href("name"), "/devices?q=a%26b&platform=ios");
         assert_eq!(DeviceQuery::default().sorted("name"), "ascending");
     }

@@ -69,11 +69,7 @@ impl EnrollmentTokenView {
 
     fn use_text(&self) -> String {
         match self.uses {
-            Some(uses) => format!(
-                "{} of {}",
-                format::count(self.used),
-                format::count(uses)
-            ),
+            Some(uses) => format!("{} of {}", format::count(self.used), format::count(uses)),
             None => format!("{}, no limit", format::count(self.used)),
         }
     }

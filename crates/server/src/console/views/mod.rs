@@ -13,6 +13,9 @@ mod sign_in;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
+mod samples;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;
 
 pub use account::*;

@@ -40,19 +40,29 @@ impl ProblemPage {
     /// What to do next.
     fn advice(&self) -> &'static str {
         match self.status {
-            400 => "Go back, check what you entered and send it again. If the page was open for \
-                    a long time, load it again first.",
+            400 => {
+                "Go back, check what you entered and send it again. If the page was open for \
+                    a long time, load it again first."
+            }
             401 => "Your session has ended, or you have not signed in yet.",
-            403 => "Your account does not have the permission this needs. Ask an administrator \
-                    of your unit.",
+            403 => {
+                "Your account does not have the permission this needs. Ask an administrator \
+                    of your unit."
+            }
             404 => "The address may be wrong, or what it named may have been removed.",
-            409 => "What you were changing has been changed in the meantime. Load the page again \
-                    and look at it before you repeat your change.",
+            409 => {
+                "What you were changing has been changed in the meantime. Load the page again \
+                    and look at it before you repeat your change."
+            }
             429 => "Wait a minute, then try again.",
-            503 => "The server is starting, or its database cannot be reached. Try again in a \
-                    minute.",
-            _ => "Nothing was changed unless the journal says so. If it happens again, give the \
-                  code and the request id below to the people who run this server.",
+            503 => {
+                "The server is starting, or its database cannot be reached. Try again in a \
+                    minute."
+            }
+            _ => {
+                "Nothing was changed unless the journal says so. If it happens again, give the \
+                  code and the request id below to the people who run this server."
+            }
         }
     }
 }
