@@ -13,9 +13,8 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// Decodes standard or URL-safe base64, padded or not. Line breaks are dropped; a space
-/// is a `+` that a form decoder took for a space.
+/// is a `+` that a form decoder took for a space, also at the ends.
 pub(crate) fn decode_lenient(text: &str) -> Option<Vec<u8>> {
-    let text = text.trim();
     if text
         .bytes()
         .any(|b| matches!(b, b' ' | b'-' | b'_' | b'\r' | b'\n' | b'\t'))

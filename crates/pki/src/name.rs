@@ -167,7 +167,7 @@ impl NameBuilder {
                     w.constructed(tag::SET, |w| {
                         w.sequence(|w| {
                             w.oid(*kind);
-                            w.element(string_tag(*kind), value.as_bytes());
+                            w.element(string_tag(*kind, value), value.as_bytes());
                         });
                     });
                 }
@@ -181,9 +181,11 @@ impl NameBuilder {
 }
 
 /// RFC 5280, appendix A: country and serial number are PrintableString, mail addresses
-/// and domain components IA5String, everything else UTF8String.
-fn string_tag(kind: ObjectIdentifier) -> u8 {
-    if kind == attribute::COUNTRY || kind == attribute::SERIAL_NUMBER {
+/// and domain components IA5String, everything else, and what is not ASCII, UTF8String.
+fn string_tag(kind: ObjectIdentifier, value: &str) -> u8 {
+    if !value.is_ascii() {
+        tag::UTF8_STRING
+    } else if kind == attribute::COUNTRY || kind == attribute::SERIAL_NUMBER {
         tag::PRINTABLE_STRING
     } else if kind == attribute::EMAIL || kind == attribute::DOMAIN_COMPONENT {
         tag::IA5_STRING

@@ -2,6 +2,7 @@
 //! them are skipped.
 
 use ::base64::{Engine, engine::general_purpose::STANDARD};
+use zeroize::Zeroize;
 
 /// Most blocks that one text may hold.
 const MAX_BLOCKS: usize = 200;
@@ -46,7 +47,10 @@ pub fn decode(text: &str) -> Result<Vec<Block>, PemError> {
                 None => break false,
             }
         };
-        let der = STANDARD.decode(body).map_err(|_| PemError)?;
+        let der = STANDARD.decode(&body);
+        // It may have been a private key.
+        body.zeroize();
+        let der = der.map_err(|_| PemError)?;
         if !closed {
             return Err(PemError);
         }
@@ -71,4 +75,35 @@ pub fn encode(label: &str, der: &[u8]) -> String {
     }
     text.push_str(&format!("-----END {label}-----\n"));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn blocks_are_found_among_other_text() {
+        let text = format!(
+            "Bag Attributes\n{}subject=x\r\n-----BEGIN A B-----\r\nProc-Type: 4\r\n\r\nAQI=\r\n-----END A B-----",
+            encode("CERTIFICATE", &[7; 100])
+        );
+        let blocks = decode(&text).unwrap();
+        let found: Vec<(&str, &[u8])> = blocks
+            .iter()
+            .map(|block| (block.label.as_str(), block.der.as_slice()))
+            .collect();
+        assert_eq!(found, [("CERTIFICATE", &[7; 100][..]), ("A B", &[1, 2])]);
+        assert!(decode("no blocks").unwrap().is_empty());
+        assert!(encode("X", &[0; 100]).lines().all(|line| line.len() <= 64));
+    }
+
+    #[test]
+    fn open_broken_and_too_many_blocks_are_refused() {
+        assert!(decode("-----BEGIN X-----\nAQI=\n").is_err());
+        assert!(decode("-----BEGIN X-----\n!!\n-----END X-----").is_err());
+        assert!(decode(&encode("X", &[1]).repeat(MAX_BLOCKS)).is_ok());
+        assert!(decode(&encode("X", &[1]).repeat(MAX_BLOCKS + 1)).is_err());
+    }
 }

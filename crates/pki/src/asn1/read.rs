@@ -228,7 +228,8 @@ pub(crate) fn time_value(element: Element<'_>) -> Result<Timestamp, Asn1Error> {
         };
     let month = Month::try_from(month).map_err(|_| INVALID)?;
     let date = Date::from_calendar_date(year, month, day).map_err(|_| INVALID)?;
-    let time = Time::from_hms(hour, minute, second.min(59)).map_err(|_| INVALID)?;
+    let time = Time::from_hms(hour, minute, if second == 60 { 59 } else { second })
+        .map_err(|_| INVALID)?;
     Ok(Timestamp::from_datetime(date.with_time(time).assume_utc()))
 }
 
@@ -257,5 +258,111 @@ pub(crate) fn text(element: Element<'_>) -> Option<String> {
                 .collect(),
         ),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use proptest::prelude::*;
+
+    use super::super::Writer;
+    use super::*;
+
+    fn time(tag: u8, text: &str) -> Option<String> {
+        let der = Writer::build(|w| w.element(tag, text.as_bytes()));
+        Reader::new(&der).time().ok().map(|at| at.to_string())
+    }
+
+    #[test]
+    fn times_are_read_in_their_usual_forms() {
+        let utc = |text| time(tag::UTC_TIME, text);
+        let generalized = |text| time(tag::GENERALIZED_TIME, text);
+        assert_eq!(utc("491231235959Z").unwrap(), "2049-12-31T23:59:59.000Z");
+        assert_eq!(utc("500101000000Z").unwrap(), "1950-01-01T00:00:00.000Z");
+        assert_eq!(utc("2611211230Z").unwrap(), "2026-11-21T12:30:00.000Z");
+        assert_eq!(
+            generalized("20500101000000Z").unwrap(),
+            "2050-01-01T00:00:00.000Z"
+        );
+        assert_eq!(
+            generalized("20261121123059.123Z").unwrap(),
+            "2026-11-21T12:30:59.000Z"
+        );
+        assert_eq!(
+            utc("161231235960Z").unwrap(),
+            "2016-12-31T23:59:59.000Z",
+            "leap second"
+        );
+        for wrong in [
+            "",
+            "Z",
+            "261121123000",
+            "261321123000Z",
+            "260230123000Z",
+            "2611211230000Z",
+        ] {
+            assert_eq!(utc(wrong), None, "{wrong}");
+        }
+        for wrong in [
+            "20261121123061Z",
+            "2026112112Z",
+            "20261121123000.xZ",
+            "20261121123000+0100",
+        ] {
+            assert_eq!(generalized(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn lengths_must_be_definite_shortest_and_within_the_input() {
+        for wrong in [
+            &[0x30, 0x80, 0, 0][..],
+            &[0x04, 0x81, 0x01, 0],
+            &[0x04, 0x82, 0x00, 0x80],
+            &[0x04, 0x85, 1, 0, 0, 0, 0],
+            &[0x04, 0x02, 0],
+            &[0x1f, 0x20, 0],
+            &[0x04],
+            &[],
+        ] {
+            assert!(Reader::new(wrong).element().is_err(), "{wrong:02x?}");
+        }
+    }
+
+    #[test]
+    fn strings_of_every_type_become_text() {
+        let read = |tag, bytes: &[u8]| {
+            let der = Writer::build(|w| w.element(tag, bytes));
+            text(Reader::new(&der).element().unwrap())
+        };
+        assert_eq!(read(tag::UTF8_STRING, "é".as_bytes()).unwrap(), "é");
+        assert_eq!(read(tag::T61_STRING, &[0xe9]).unwrap(), "é");
+        assert_eq!(read(tag::BMP_STRING, &[0x00, 0xe9]).unwrap(), "é");
+        assert_eq!(read(tag::UNIVERSAL_STRING, &[0, 0, 0, 0xe9]).unwrap(), "é");
+        assert_eq!(read(tag::PRINTABLE_STRING, &[0xff]).unwrap(), "\u{fffd}");
+        assert_eq!(read(tag::INTEGER, &[1]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            number: u64,
+            octets in proptest::collection::vec(any::<u8>(), 0..400),
+            seconds in -600_000_000_i64..100_000_000_000,
+        ) {
+            let at = Timestamp::from_seconds(seconds);
+            let der = Writer::build(|w| w.sequence(|w| {
+                w.unsigned(number);
+                w.octet_string(&octets);
+                w.time(at);
+            }));
+            let mut reader = Reader::only(&der, tag::SEQUENCE).unwrap();
+            prop_assert_eq!(reader.unsigned().unwrap(), number);
+            prop_assert_eq!(reader.octet_string().unwrap(), &octets[..]);
+            prop_assert_eq!(reader.time().unwrap(), at);
+            prop_assert!(reader.finish().is_ok());
+        }
     }
 }

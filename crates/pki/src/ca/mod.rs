@@ -20,6 +20,9 @@ const BACKDATE: Duration = Duration::from_secs(3600);
 const YEAR: Duration = Duration::from_secs(31_557_600);
 const ROOT_YEARS: u32 = 20;
 const ISSUING_YEARS: u32 = 10;
+/// Most attributes, and longest value in characters, that a device may choose.
+const MAX_KEPT: usize = 16;
+const MAX_VALUE: usize = 64;
 
 /// Why a certificate was not issued.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -194,7 +197,8 @@ pub fn create_root(
 }
 
 /// The subject of a device identity: country, locality, state, organization and
-/// organizational units as requested, the common name as the server decides.
+/// organizational units as requested, the common name as the server decides. Values of
+/// more than 64 characters, the bound of RFC 5280, appendix A.1, are left out.
 pub fn device_subject(requested: &Name, common_name: &str) -> Name {
     let kept = [
         attribute::COUNTRY,
@@ -206,7 +210,8 @@ pub fn device_subject(requested: &Name, common_name: &str) -> Name {
     requested
         .attributes()
         .iter()
-        .filter(|(kind, _)| kept.contains(kind))
+        .filter(|(kind, value)| kept.contains(kind) && value.chars().count() <= MAX_VALUE)
+        .take(MAX_KEPT)
         .fold(Name::builder(), |name, (kind, value)| {
             name.attribute(*kind, value.as_str())
         })

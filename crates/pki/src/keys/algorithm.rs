@@ -246,9 +246,17 @@ impl<'a> PublicKey<'a> {
             }
             Ok(Self::Rsa { pkcs1: key, bits })
         } else if kind == oid::EC_PUBLIC_KEY {
-            match algorithm.oid()? {
-                curve if curve == oid::CURVE_P256 => Ok(Self::P256 { point: key }),
-                curve if curve == oid::CURVE_P384 => Ok(Self::P384 { point: key }),
+            let curve = algorithm.oid()?;
+            algorithm.finish()?;
+            // Only the uncompressed form: each key has one encoding (RFC 5480, section 2.2).
+            match (curve, key) {
+                (oid::CURVE_P256, [4, point @ ..]) if point.len() == 64 => {
+                    Ok(Self::P256 { point: key })
+                }
+                (oid::CURVE_P384, [4, point @ ..]) if point.len() == 96 => {
+                    Ok(Self::P384 { point: key })
+                }
+                (oid::CURVE_P256 | oid::CURVE_P384, _) => Err(KeyError::Unsupported("point form")),
                 _ => Err(KeyError::Unsupported("elliptic curve")),
             }
         } else {

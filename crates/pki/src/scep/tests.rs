@@ -378,6 +378,11 @@ fn get_messages_decode_however_they_were_mangled() {
     ] {
         assert_eq!(decode_get_message(&text).unwrap(), message);
     }
+    assert_eq!(
+        decode_get_message("    ").unwrap(),
+        [0xfb, 0xef, 0xbe],
+        "nothing but plus signs"
+    );
     assert_eq!(decode_get_message("{}").unwrap_err(), ScepError::Base64);
     let long = "A".repeat(MAX_MESSAGE_BYTES * 2);
     assert_eq!(decode_get_message(&long).unwrap_err(), ScepError::TooLarge);

@@ -188,6 +188,7 @@ fn device_subjects_keep_only_permitted_attributes() {
     let requested = Name::builder()
         .country("CH")
         .attribute(attribute::ORGANIZATIONAL_UNIT, "Pupils")
+        .attribute(attribute::ORGANIZATION, "x".repeat(65))
         .attribute(attribute::EMAIL, "a@example.org")
         .attribute(attribute::USER_ID, "com.example.topic")
         .common_name("administrator")

@@ -132,6 +132,19 @@ fn short_rsa_keys_need_the_legacy_switch() {
 }
 
 #[test]
+fn a_curve_point_has_one_accepted_form() {
+    let signature = WORLD.p256.sign(b"m").unwrap();
+    let algorithm = WORLD.p256.signature_algorithm();
+    let check = |spki: &[u8]| verify(spki, algorithm, b"m", &signature, Legacy::Accept);
+    let mut spki = WORLD.p256.spki().to_vec();
+    assert_eq!(check(&spki), Ok(()));
+    // The hybrid form names the same point; the last bit says whether y is odd.
+    let at = spki.len() - 65;
+    spki[at] = 6 | (spki[spki.len() - 1] & 1);
+    assert_eq!(check(&spki), Err(KeyError::Unsupported("point form")));
+}
+
+#[test]
 fn decryption_takes_what_openssl_encrypts() {
     let bench = Bench::with_world();
     bench.write("plain", b"0123456789abcdef");
