@@ -41,11 +41,16 @@ impl ServerCertificate {
     /// # Errors
     /// When they do not belong together.
     pub fn from_der(chain: Vec<Vec<u8>>, key: &[u8]) -> Result<Arc<Self>, TlsError> {
-        Ok(Arc::new(Self(ArcSwap::from_pointee(certified(
-            chain.into_iter().map(CertificateDer::from).collect(),
-            PrivateKeyDer::try_from(key.to_vec())
-                .map_err(|reason| rustls::Error::General(reason.to_owned()))?,
-        )?))))
+        Ok(Arc::new(Self(ArcSwap::from_pointee(from_der(chain, key)?))))
+    }
+
+    /// Takes a new chain and key, DER; the old ones stay when these cannot be used.
+    ///
+    /// # Errors
+    /// When they do not belong together.
+    pub fn replace_der(&self, chain: Vec<Vec<u8>>, key: &[u8]) -> Result<(), TlsError> {
+        self.0.store(Arc::new(from_der(chain, key)?));
+        Ok(())
     }
 
     /// From PEM files.
@@ -70,6 +75,14 @@ impl ResolvesServerCert for ServerCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(self.0.load_full())
     }
+}
+
+fn from_der(chain: Vec<Vec<u8>>, key: &[u8]) -> Result<CertifiedKey, TlsError> {
+    certified(
+        chain.into_iter().map(CertificateDer::from).collect(),
+        PrivateKeyDer::try_from(key.to_vec())
+            .map_err(|reason| rustls::Error::General(reason.to_owned()))?,
+    )
 }
 
 fn read(chain: &std::path::Path, key: &std::path::Path) -> Result<CertifiedKey, TlsError> {

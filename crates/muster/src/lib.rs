@@ -1,0 +1,5 @@
+//! The `muster` program: configuration, composition root, command line, demonstration.
+
+pub mod config;
+pub mod logging;
+pub mod node;

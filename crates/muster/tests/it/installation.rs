@@ -1,0 +1,129 @@
+//! A node with its push service, on loopback, with a database of its own.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use domain::{
+    DeviceId, Ownership, Secret,
+    scope::Authority,
+    token::TokenTerms,
+};
+use engine::{Engine, Settings, enroll::NewEnrollmentToken};
+use muster::node::{Node, Setup, operator};
+use server::Options;
+use simulator::{
+    apns::StandIn,
+    apple::{Device, Kind},
+};
+use store::{DbConfig, DeviceFilter, DeviceOrder, DeviceSort};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+pub struct Installation {
+    pub node: Node,
+    pub apns: StandIn,
+    pub url: String,
+    pub ca_pem: String,
+    _folder: TempDir,
+}
+
+impl Installation {
+    pub async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub async fn start_with(change: impl FnOnce(&mut Setup)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let apns = StandIn::start().await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let mut settings = Settings::new("Example Department", url.as_str());
+        settings.last_seen_flush = Duration::from_millis(50);
+        settings.allow_private_egress = true;
+        let mut setup = Setup::new(
+            DbConfig::sqlite(folder.path().join("muster.db")),
+            settings,
+            Options::new(url.as_str()),
+            [7; 32],
+        );
+        setup.apns.base_url.clone_from(&apns.url);
+        setup.apns.root_pem = Some(apns.ca_pem.clone());
+        setup.listeners.push(listener);
+        change(&mut setup);
+        let node = Node::start(setup).await.unwrap();
+        node.engine
+            .import_push_certificate(
+                &operator(),
+                &apns.push_certificate_pem,
+                Some(Secret::new(apns.push_key_pem.clone())),
+            )
+            .await
+            .unwrap();
+        let ca_pem = node.engine.authority.load().root.to_pem();
+        Self {
+            node,
+            apns,
+            url,
+            ca_pem,
+            _folder: folder,
+        }
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.node.engine
+    }
+
+    pub fn operator(&self) -> Authority {
+        operator()
+    }
+
+    /// The address from which a device downloads its enrollment profile.
+    pub async fn enrollment_url(&self, ownership: Ownership) -> String {
+        self.enrollment_url_with(|terms| terms.ownership = ownership)
+            .await
+    }
+
+    pub async fn enrollment_url_with(&self, change: impl FnOnce(&mut TokenTerms)) -> String {
+        let mut terms = TokenTerms {
+            ownership: Ownership::Corporate,
+            platforms: BTreeSet::new(),
+            serials: BTreeSet::new(),
+            max_uses: None,
+            expires_at: self.engine().now().plus(Duration::from_secs(3600)),
+        };
+        change(&mut terms);
+        let new = NewEnrollmentToken {
+            name: "test".into(),
+            unit: None,
+            terms,
+        };
+        let created = self
+            .engine()
+            .create_enrollment_token(&self.operator(), new)
+            .await
+            .unwrap();
+        format!("{}/profile", created.url.expose())
+    }
+
+    pub fn device(&self, kind: Kind, seed: u64) -> Device {
+        Device::new(kind, seed).trusting(&self.ca_pem).unwrap()
+    }
+
+    /// The only device there is, or the one with this serial number.
+    pub async fn device_id(&self, serial: &str) -> DeviceId {
+        let filter = DeviceFilter {
+            search: Some(serial.to_owned()),
+            ..DeviceFilter::default()
+        };
+        let order = DeviceOrder {
+            sort: DeviceSort::Name,
+            descending: false,
+        };
+        let page = self
+            .engine()
+            .list_devices(&self.operator(), filter, order, None, 10)
+            .await
+            .unwrap();
+        assert_eq!(page.devices.len(), 1, "one device has the serial {serial}");
+        page.devices[0].id
+    }
+}

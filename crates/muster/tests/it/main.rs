@@ -1,0 +1,10 @@
+//! Whole nodes, driven by simulated devices over real TLS.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod apple;
+mod installation;
