@@ -288,6 +288,9 @@ mod tests {
         for state in domain::DeviceState::ALL {
             assert_ne!(device_state(state.as_str()).text, state.as_str());
         }
+        for state in domain::command::CommandState::ALL {
+            assert_ne!(command_state(state.as_str()).text, state.as_str());
+        }
         for word in domain::Ownership::ALL {
             assert_ne!(ownership(word.as_str()), word.as_str());
             assert_ne!(ownership_short(word.as_str()), word.as_str());
