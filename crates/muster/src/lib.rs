@@ -1,5 +1,6 @@
 //! The `muster` program: configuration, composition root, command line, demonstration.
 
 pub mod config;
+pub mod demo;
 pub mod logging;
 pub mod node;

@@ -48,6 +48,8 @@ pub struct Setup {
     pub keys: Vec<[u8; 32]>,
     /// Where to serve, bound already.
     pub listeners: Vec<TcpListener>,
+    /// Where to serve without TLS, bound already: loopback only.
+    pub plain_listeners: Vec<TcpListener>,
     /// TLS.
     pub tls: TlsSource,
     /// Whether clients are asked for a certificate.
@@ -77,6 +79,7 @@ impl Setup {
             apns: engine::push::ApnsOptions::default(),
             keys: vec![key],
             listeners: Vec::new(),
+            plain_listeners: Vec::new(),
             tls: TlsSource::Own,
             client_certificates: true,
             ops: None,
@@ -116,10 +119,12 @@ impl Node {
         let mut tasks = JoinSet::new();
         let tls_config = tls_for(&setup.tls, &engine, setup.client_certificates, &stop, &mut tasks)?;
         let router = server::router(app.clone());
-        for socket in setup.listeners {
+        let secured = setup.listeners.into_iter().map(|socket| (socket, tls_config.clone()));
+        let plain = setup.plain_listeners.into_iter().map(|socket| (socket, None));
+        for (socket, tls) in secured.chain(plain) {
             tasks.spawn(listener::serve(
                 socket,
-                tls_config.clone(),
+                tls,
                 router.clone(),
                 setup.limits,
                 stop.clone(),

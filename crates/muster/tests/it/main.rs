@@ -7,4 +7,5 @@
 )]
 
 mod apple;
+mod demo;
 mod installation;
