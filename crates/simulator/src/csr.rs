@@ -13,20 +13,43 @@ const EXTENSION_REQUEST: &str = "1.2.840.113549.1.9.14";
 ///
 /// # Errors
 /// When the key cannot sign.
-pub fn write(key: &Key, subject: &[u8], challenge: Option<&str>, extensions: &[Vec<u8>]) -> Result<Vec<u8>> {
+pub fn write(
+    key: &Key,
+    subject: &[u8],
+    challenge: Option<&str>,
+    extensions: &[Vec<u8>],
+) -> Result<Vec<u8>> {
     let mut attributes = Vec::new();
     if let Some(challenge) = challenge {
-        let printable = challenge.bytes().all(|b| b.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&b));
-        let value = if printable { der::printable(challenge) } else { der::utf8(challenge) };
+        let printable = challenge
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&b));
+        let value = if printable {
+            der::printable(challenge)
+        } else {
+            der::utf8(challenge)
+        };
         attributes.push(sequence(&[oid(CHALLENGE_PASSWORD), set(&[value])]));
     }
     if !extensions.is_empty() {
-        attributes.push(sequence(&[oid(EXTENSION_REQUEST), set(&[sequence(extensions)])]));
+        attributes.push(sequence(&[
+            oid(EXTENSION_REQUEST),
+            set(&[sequence(extensions)]),
+        ]));
     }
     attributes.sort();
-    let info = sequence(&[der::integer(0), subject.to_vec(), key.spki().to_vec(), tlv(0xa0, &attributes.concat())]);
+    let info = sequence(&[
+        der::integer(0),
+        subject.to_vec(),
+        key.spki().to_vec(),
+        tlv(0xa0, &attributes.concat()),
+    ]);
     let signature = key.sign(&info)?;
-    Ok(sequence(&[info, key.signature_algorithm(), bits(&signature)]))
+    Ok(sequence(&[
+        info,
+        key.signature_algorithm(),
+        bits(&signature),
+    ]))
 }
 
 /// A request as a certificate authority sees it.
@@ -61,9 +84,20 @@ pub fn read(bytes: &[u8]) -> Result<Request> {
         while !attributes.is_empty() {
             let mut attribute = attributes.expect(tag::SEQUENCE)?.inside();
             if attribute.next()?.oid()? == CHALLENGE_PASSWORD {
-                challenge = Some(attribute.expect(tag::SET)?.inside().next()?.text()?.to_owned());
+                challenge = Some(
+                    attribute
+                        .expect(tag::SET)?
+                        .inside()
+                        .next()?
+                        .text()?
+                        .to_owned(),
+                );
             }
         }
     }
-    Ok(Request { subject, spki, challenge })
+    Ok(Request {
+        subject,
+        spki,
+        challenge,
+    })
 }

@@ -36,7 +36,12 @@ impl Request {
     /// A GET request without headers.
     #[must_use]
     pub fn get(url: &str) -> Self {
-        Self { method: Method::GET, url: url.to_owned(), headers: Vec::new(), body: Bytes::new() }
+        Self {
+            method: Method::GET,
+            url: url.to_owned(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 }
 
@@ -55,8 +60,17 @@ impl Reply {
     /// The media type in lower case without parameters.
     #[must_use]
     pub fn media_type(&self) -> String {
-        let value = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-        value.split(';').next().unwrap_or("").trim().to_ascii_lowercase()
+        let value = self
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or("");
+        value
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim()
+            .to_ascii_lowercase()
     }
 
     /// The reply itself when its status is 200.
@@ -68,7 +82,11 @@ impl Reply {
             return Ok(self);
         }
         let body = self.body[..self.body.len().min(2048)].to_vec();
-        Err(Error::Status { what: what.to_owned(), status: self.status, body })
+        Err(Error::Status {
+            what: what.to_owned(),
+            status: self.status,
+            body,
+        })
     }
 }
 
@@ -85,13 +103,17 @@ impl Tls {
         let mut roots = RootCertStore::empty();
         if !anchors.is_empty() {
             for anchor in Certificate::from_pem(anchors)? {
-                roots.add(CertificateDer::from(anchor.der)).map_err(|error| Error::Certificate(error.to_string()))?;
+                roots
+                    .add(CertificateDer::from(anchor.der))
+                    .map_err(|error| Error::Certificate(error.to_string()))?;
             }
         }
-        let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Http(error.to_string()))?
-            .with_root_certificates(roots);
+        let builder = ClientConfig::builder_with_provider(Arc::new(
+            rustls::crypto::aws_lc_rs::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Http(error.to_string()))?
+        .with_root_certificates(roots);
         let mut config = match identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
@@ -110,10 +132,14 @@ impl Tls {
     /// # Panics
     /// Never: the provider supports the default protocol versions.
     #[must_use]
-    #[expect(clippy::expect_used, reason = "the provider is fixed and known to support TLS 1.2 and 1.3")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the provider is fixed and known to support TLS 1.2 and 1.3"
+    )]
     pub fn untrusting() -> Self {
-        static SHARED: std::sync::LazyLock<Tls> =
-            std::sync::LazyLock::new(|| Tls::new("", None).expect("a TLS configuration without anchors"));
+        static SHARED: std::sync::LazyLock<Tls> = std::sync::LazyLock::new(|| {
+            Tls::new("", None).expect("a TLS configuration without anchors")
+        });
         SHARED.clone()
     }
 
@@ -134,7 +160,11 @@ impl Client {
     /// A client without connections. `timeout` bounds each request.
     #[must_use]
     pub fn new(tls: Tls, timeout: Duration) -> Self {
-        Self { tls, timeout, idle: HashMap::new() }
+        Self {
+            tls,
+            timeout,
+            idle: HashMap::new(),
+        }
     }
 
     /// Changes trust or identity; open connections are closed.
@@ -160,17 +190,25 @@ impl Client {
             let reply = tokio::time::timeout(timeout, self.send_once(request, &url))
                 .await
                 .map_err(|_| Error::Http(format!("no reply from {url} in {timeout:?}")))??;
-            let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let location = reply
+                .headers
+                .get(header::LOCATION)
+                .and_then(|value| value.to_str().ok());
             match (reply.status, location) {
                 (301 | 302 | 303 | 307 | 308, Some(location)) => url = resolve(&url, location)?,
                 _ => return Ok(reply),
             }
         }
-        Err(Error::Http(format!("more than {MAX_REDIRECTS} redirects from {}", request.url)))
+        Err(Error::Http(format!(
+            "more than {MAX_REDIRECTS} redirects from {}",
+            request.url
+        )))
     }
 
     async fn send_once(&mut self, request: &Request, url: &str) -> Result<Reply> {
-        let uri: Uri = url.parse().map_err(|_| Error::Http(format!("malformed URL {url}")))?;
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| Error::Http(format!("malformed URL {url}")))?;
         let origin = Origin::of(&uri)?;
         let key = origin.to_string();
         // A server may close an idle connection at any time: only a fresh one's failure counts.
@@ -198,7 +236,13 @@ pub(crate) struct Origin {
 
 impl std::fmt::Display for Origin {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}://{}:{}", if self.secure { "https" } else { "http" }, self.host, self.port)
+        write!(
+            f,
+            "{}://{}:{}",
+            if self.secure { "https" } else { "http" },
+            self.host,
+            self.port
+        )
     }
 }
 
@@ -209,8 +253,14 @@ impl Origin {
             Some("http") => false,
             _ => return Err(Error::Http(format!("{uri} is neither http nor https"))),
         };
-        let host = uri.host().ok_or_else(|| Error::Http(format!("{uri} has no host")))?;
-        Ok(Self { secure, host: host.to_owned(), port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }) })
+        let host = uri
+            .host()
+            .ok_or_else(|| Error::Http(format!("{uri} has no host")))?;
+        Ok(Self {
+            secure,
+            host: host.to_owned(),
+            port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+        })
     }
 
     /// The Host header's value.
@@ -230,7 +280,8 @@ impl Origin {
 
     pub(crate) fn server_name(&self) -> Result<ServerName<'static>> {
         let host = self.host.trim_matches(['[', ']']).to_owned();
-        ServerName::try_from(host).map_err(|_| Error::Http(format!("{} is no server name", self.host)))
+        ServerName::try_from(host)
+            .map_err(|_| Error::Http(format!("{} is no server name", self.host)))
     }
 }
 
@@ -272,7 +323,9 @@ async fn exchange(
     uri: &Uri,
     origin: &Origin,
 ) -> Result<Reply> {
-    let target = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    let target = uri
+        .path_and_query()
+        .map_or("/", http::uri::PathAndQuery::as_str);
     let mut builder = http::Request::builder()
         .method(request.method.clone())
         .uri(target)
@@ -281,16 +334,24 @@ async fn exchange(
     for (name, value) in &request.headers {
         builder = builder.header(*name, value);
     }
-    let message =
-        builder.body(Full::new(request.body.clone())).map_err(|error| Error::Http(error.to_string()))?;
-    let reply = sender.send_request(message).await.map_err(|error| Error::Http(format!("{uri}: {error}")))?;
+    let message = builder
+        .body(Full::new(request.body.clone()))
+        .map_err(|error| Error::Http(error.to_string()))?;
+    let reply = sender
+        .send_request(message)
+        .await
+        .map_err(|error| Error::Http(format!("{uri}: {error}")))?;
     let (parts, body) = reply.into_parts();
     let body = Limited::new(body, MAX_BODY)
         .collect()
         .await
         .map_err(|error| Error::Http(format!("body from {uri}: {error}")))?
         .to_bytes();
-    Ok(Reply { status: parts.status.as_u16(), headers: parts.headers, body })
+    Ok(Reply {
+        status: parts.status.as_u16(),
+        headers: parts.headers,
+        body,
+    })
 }
 
 /// Resolves an absolute or path-absolute redirect.
@@ -298,7 +359,9 @@ fn resolve(base: &str, location: &str) -> Result<String> {
     if location.starts_with("http://") || location.starts_with("https://") {
         return Ok(location.to_owned());
     }
-    let uri: Uri = base.parse().map_err(|_| Error::Http(format!("malformed URL {base}")))?;
+    let uri: Uri = base
+        .parse()
+        .map_err(|_| Error::Http(format!("malformed URL {base}")))?;
     if location.starts_with('/') {
         return Ok(format!("{}{location}", Origin::of(&uri)?));
     }

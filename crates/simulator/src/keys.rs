@@ -56,14 +56,17 @@ impl Key {
     pub fn generate(algorithm: Algorithm) -> Result<Self> {
         match algorithm {
             Algorithm::Rsa2048 => {
-                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| Error::Key("RSA generation"))?;
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048)
+                    .map_err(|_| Error::Key("RSA generation"))?;
                 let pkcs8 = pair.as_der().map_err(|_| Error::Key("RSA export"))?;
                 Self::from_pkcs8(pkcs8.as_ref())
             }
             Algorithm::P256 => {
-                let pkcs8 =
-                    EcdsaKeyPair::generate_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, &SystemRandom::new())
-                        .map_err(|_| Error::Key("P-256 generation"))?;
+                let pkcs8 = EcdsaKeyPair::generate_pkcs8(
+                    &signature::ECDSA_P256_SHA256_ASN1_SIGNING,
+                    &SystemRandom::new(),
+                )
+                .map_err(|_| Error::Key("P-256 generation"))?;
                 Self::from_pkcs8(pkcs8.as_ref())
             }
         }
@@ -74,18 +77,28 @@ impl Key {
     /// # Errors
     /// When the bytes hold neither.
     pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self> {
-        let (pair, spki) = if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8) {
+        let (pair, spki) = if let Ok(pair) =
+            EcdsaKeyPair::from_pkcs8(&signature::ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8)
+        {
             let spki = sequence(&[
                 sequence(&[oid("1.2.840.10045.2.1"), oid("1.2.840.10045.3.1.7")]),
                 bits(pair.public_key().as_ref()),
             ]);
             (Pair::P256(pair), spki)
         } else {
-            let pair = RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| Error::Key("neither P-256 nor RSA"))?;
-            let spki = sequence(&[sequence(&[oid("1.2.840.113549.1.1.1"), null()]), bits(pair.public_key().as_ref())]);
+            let pair =
+                RsaKeyPair::from_pkcs8(pkcs8).map_err(|_| Error::Key("neither P-256 nor RSA"))?;
+            let spki = sequence(&[
+                sequence(&[oid("1.2.840.113549.1.1.1"), null()]),
+                bits(pair.public_key().as_ref()),
+            ]);
             (Pair::Rsa(pair), spki)
         };
-        Ok(Self(Arc::new(Inner { pair, pkcs8: pkcs8.to_vec(), spki })))
+        Ok(Self(Arc::new(Inner {
+            pair,
+            pkcs8: pkcs8.to_vec(),
+            spki,
+        })))
     }
 
     /// RSA or P-256.
@@ -123,13 +136,20 @@ impl Key {
         match &self.0.pair {
             Pair::Rsa(pair) => {
                 let mut out = vec![0; pair.public_modulus_len()];
-                pair.sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut out)
-                    .map_err(|_| Error::Key("RSA signature"))?;
+                pair.sign(
+                    &signature::RSA_PKCS1_SHA256,
+                    &SystemRandom::new(),
+                    message,
+                    &mut out,
+                )
+                .map_err(|_| Error::Key("RSA signature"))?;
                 Ok(out)
             }
-            Pair::P256(pair) => {
-                Ok(pair.sign(&SystemRandom::new(), message).map_err(|_| Error::Key("ECDSA signature"))?.as_ref().to_vec())
-            }
+            Pair::P256(pair) => Ok(pair
+                .sign(&SystemRandom::new(), message)
+                .map_err(|_| Error::Key("ECDSA signature"))?
+                .as_ref()
+                .to_vec()),
         }
     }
 
@@ -150,10 +170,13 @@ impl Key {
         if self.algorithm() != Algorithm::Rsa2048 {
             return Err(Error::Key("only RSA keys decrypt"));
         }
-        let key = PrivateDecryptingKey::from_pkcs8(self.pkcs8()).map_err(|_| Error::Key("RSA import"))?;
+        let key =
+            PrivateDecryptingKey::from_pkcs8(self.pkcs8()).map_err(|_| Error::Key("RSA import"))?;
         let key = Pkcs1PrivateDecryptingKey::new(key).map_err(|_| Error::Key("RSA import"))?;
         let mut out = vec![0; key.min_output_size()];
-        let plain = key.decrypt(ciphertext, &mut out).map_err(|_| Error::Key("RSA decryption"))?;
+        let plain = key
+            .decrypt(ciphertext, &mut out)
+            .map_err(|_| Error::Key("RSA decryption"))?;
         Ok(plain.to_vec())
     }
 }
@@ -190,9 +213,15 @@ impl Digest {
     pub fn from_oid(dotted: &str) -> Option<Self> {
         Some(match dotted {
             "1.3.14.3.2.26" | "1.2.840.113549.1.1.5" | "1.2.840.10045.4.1" => Self::Sha1,
-            "2.16.840.1.101.3.4.2.1" | "1.2.840.113549.1.1.11" | "1.2.840.10045.4.3.2" => Self::Sha256,
-            "2.16.840.1.101.3.4.2.2" | "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => Self::Sha384,
-            "2.16.840.1.101.3.4.2.3" | "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => Self::Sha512,
+            "2.16.840.1.101.3.4.2.1" | "1.2.840.113549.1.1.11" | "1.2.840.10045.4.3.2" => {
+                Self::Sha256
+            }
+            "2.16.840.1.101.3.4.2.2" | "1.2.840.113549.1.1.12" | "1.2.840.10045.4.3.3" => {
+                Self::Sha384
+            }
+            "2.16.840.1.101.3.4.2.3" | "1.2.840.113549.1.1.13" | "1.2.840.10045.4.3.4" => {
+                Self::Sha512
+            }
             _ => return None,
         })
     }
@@ -228,7 +257,9 @@ pub fn verify(spki: &[u8], digest: Digest, message: &[u8], signature_bytes: &[u8
             _ => return Err(Error::Key("unknown kind of public key")),
         }
     };
-    UnparsedPublicKey::new(scheme, key).verify(message, signature_bytes).map_err(|_| Error::Key("wrong signature"))
+    UnparsedPublicKey::new(scheme, key)
+        .verify(message, signature_bytes)
+        .map_err(|_| Error::Key("wrong signature"))
 }
 
 /// Keys made beforehand, handed out one by one; then the first ones again, when `reuse` is set.
@@ -244,7 +275,12 @@ impl Pool {
     /// An empty pool: every key is made when asked for.
     #[must_use]
     pub fn fresh(algorithm: Algorithm) -> Self {
-        Self { keys: Arc::new(Vec::new()), next: Arc::default(), algorithm, reuse: false }
+        Self {
+            keys: Arc::new(Vec::new()),
+            next: Arc::default(),
+            algorithm,
+            reuse: false,
+        }
     }
 
     /// Makes `count` keys now, on all cores.
@@ -252,17 +288,27 @@ impl Pool {
     /// # Errors
     /// When the cryptographic library fails.
     pub fn generate(algorithm: Algorithm, count: usize) -> Result<Self> {
-        let workers = std::thread::available_parallelism().map_or(1, usize::from).min(count.max(1));
+        let workers = std::thread::available_parallelism()
+            .map_or(1, usize::from)
+            .min(count.max(1));
         let keys = std::thread::scope(|scope| {
             let shares: Vec<_> = (0..workers)
                 .map(|worker| {
                     let share = count / workers + usize::from(worker < count % workers);
-                    scope.spawn(move || (0..share).map(|_| Key::generate(algorithm)).collect::<Result<Vec<_>>>())
+                    scope.spawn(move || {
+                        (0..share)
+                            .map(|_| Key::generate(algorithm))
+                            .collect::<Result<Vec<_>>>()
+                    })
                 })
                 .collect();
             shares
                 .into_iter()
-                .map(|share| share.join().unwrap_or(Err(Error::Key("generation stopped"))))
+                .map(|share| {
+                    share
+                        .join()
+                        .unwrap_or(Err(Error::Key("generation stopped")))
+                })
                 .collect::<Result<Vec<_>>>()
         })?;
         Ok(Self::of(keys.concat(), algorithm))
@@ -271,7 +317,12 @@ impl Pool {
     /// A pool of keys made elsewhere.
     #[must_use]
     pub fn of(keys: Vec<Key>, algorithm: Algorithm) -> Self {
-        Self { keys: Arc::new(keys), next: Arc::default(), algorithm, reuse: false }
+        Self {
+            keys: Arc::new(keys),
+            next: Arc::default(),
+            algorithm,
+            reuse: false,
+        }
     }
 
     /// Hands keys out again when all are used, instead of making new ones. Only for load: a server
@@ -292,8 +343,15 @@ impl Pool {
             *next += 1;
             *next - 1
         };
-        let index = if self.reuse && !self.keys.is_empty() { at % self.keys.len() } else { at };
-        self.keys.get(index).cloned().map_or_else(|| Key::generate(self.algorithm), Ok)
+        let index = if self.reuse && !self.keys.is_empty() {
+            at % self.keys.len()
+        } else {
+            at
+        };
+        self.keys
+            .get(index)
+            .cloned()
+            .map_or_else(|| Key::generate(self.algorithm), Ok)
     }
 
     /// The kind of key this pool gives.

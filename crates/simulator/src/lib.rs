@@ -12,6 +12,7 @@
 
 pub mod apns;
 pub mod apple;
+mod clock;
 pub mod cms;
 pub mod csr;
 pub mod der;

@@ -22,14 +22,22 @@ pub fn encode(label: &str, der: &[u8]) -> String {
 /// # Errors
 /// When a block has no end or is not base64.
 pub fn decode(label: &str, text: &str) -> Result<Vec<Vec<u8>>> {
-    let (begin, end) = (format!("-----BEGIN {label}-----"), format!("-----END {label}-----"));
+    let (begin, end) = (
+        format!("-----BEGIN {label}-----"),
+        format!("-----END {label}-----"),
+    );
     let mut found = Vec::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once(&begin) {
-        let (body, after) =
-            after.split_once(&end).ok_or_else(|| Error::Certificate(format!("{label} block without end")))?;
+        let (body, after) = after
+            .split_once(&end)
+            .ok_or_else(|| Error::Certificate(format!("{label} block without end")))?;
         let compact: String = body.chars().filter(|c| !c.is_whitespace()).collect();
-        found.push(STANDARD.decode(compact).map_err(|_| Error::Certificate(format!("{label} block is not base64")))?);
+        found.push(
+            STANDARD
+                .decode(compact)
+                .map_err(|_| Error::Certificate(format!("{label} block is not base64")))?,
+        );
         rest = after;
     }
     Ok(found)
@@ -42,7 +50,11 @@ mod tests {
 
     #[test]
     fn blocks_round_trip_among_other_text() {
-        let text = format!("note\n{}between\n{}", encode("THING", &[1; 100]), encode("THING", &[2]));
+        let text = format!(
+            "note\n{}between\n{}",
+            encode("THING", &[1; 100]),
+            encode("THING", &[2])
+        );
         assert_eq!(decode("THING", &text).unwrap(), [vec![1; 100], vec![2]]);
         assert!(decode("OTHER", &text).unwrap().is_empty());
         assert!(decode("THING", "-----BEGIN THING-----\nAA==").is_err());

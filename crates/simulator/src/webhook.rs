@@ -71,7 +71,11 @@ impl Receiver {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://127.0.0.1:{}/hook", listener.local_addr()?.port());
         let shared = Arc::new(Shared::default());
-        Ok(Self { url, listener: tokio::spawn(accept(listener, shared.clone())), shared })
+        Ok(Self {
+            url,
+            listener: tokio::spawn(accept(listener, shared.clone())),
+            shared,
+        })
     }
 
     /// Where to send.
@@ -82,7 +86,10 @@ impl Receiver {
 
     /// Answers the next `times` requests with `status` instead of 200.
     pub fn answer_with(&self, status: u16, times: usize) {
-        self.shared.lock().answers.extend(std::iter::repeat_n(status, times));
+        self.shared
+            .lock()
+            .answers
+            .extend(std::iter::repeat_n(status, times));
     }
 
     /// Everything received so far, oldest first.
@@ -119,11 +126,14 @@ impl Drop for Receiver {
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let shared = shared.clone();
         connections.spawn(async move {
             let service = service_fn(|request| record(request, shared.clone()));
-            let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service);
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "webhook connection ended");
             }
@@ -132,9 +142,16 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn record(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn record(
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, 8 << 20).collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let body = Limited::new(body, 8 << 20)
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let answered = {
         let mut state = shared.lock();
         let answered = state.answers.pop_front().unwrap_or(200);
@@ -149,6 +166,7 @@ async fn record(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Respo
     };
     shared.arrived.notify_waiters();
     let mut response = Response::new(Full::new(Bytes::new()));
-    *response.status_mut() = StatusCode::from_u16(answered).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        StatusCode::from_u16(answered).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Ok(response)
 }

@@ -2,7 +2,10 @@
 
 use crate::{
     Error, Result,
-    der::{self, Element, Reader, bits, boolean, explicit, oid, octets, parse_time, sequence, set, tag, tlv, unsigned},
+    der::{
+        self, Element, Reader, bits, boolean, explicit, octets, oid, parse_time, sequence, set,
+        tag, tlv, unsigned,
+    },
     keys::{Digest, Key, verify},
     pem,
 };
@@ -81,7 +84,10 @@ impl Certificate {
         inner.expect(tag::SEQUENCE)?;
         let issuer = inner.expect(tag::SEQUENCE)?.raw.to_vec();
         let mut validity = inner.expect(tag::SEQUENCE)?.inside();
-        let (not_before, not_after) = (parse_time(&validity.next()?)?, parse_time(&validity.next()?)?);
+        let (not_before, not_after) = (
+            parse_time(&validity.next()?)?,
+            parse_time(&validity.next()?)?,
+        );
         let subject = inner.expect(tag::SEQUENCE)?.raw.to_vec();
         let spki = inner.expect(tag::SEQUENCE)?.raw.to_vec();
         inner.optional(0x81)?;
@@ -90,9 +96,17 @@ impl Certificate {
             Some(wrapper) => read_extensions(wrapper.inside().expect(tag::SEQUENCE)?.inside())?,
             None => Vec::new(),
         };
-        let find = |wanted: &str| extensions.iter().find(|(id, _)| id == wanted).map(|(_, value)| value.as_slice());
+        let find = |wanted: &str| {
+            extensions
+                .iter()
+                .find(|(id, _)| id == wanted)
+                .map(|(_, value)| value.as_slice())
+        };
         let is_ca = match find("2.5.29.19") {
-            Some(value) => Element::only(value)?.inside().optional(tag::BOOLEAN)?.is_some_and(|flag| flag.content == [0xff]),
+            Some(value) => Element::only(value)?
+                .inside()
+                .optional(tag::BOOLEAN)?
+                .is_some_and(|flag| flag.content == [0xff]),
             None => false,
         };
         let key_usage = match find("2.5.29.15") {
@@ -121,8 +135,15 @@ impl Certificate {
     /// # Errors
     /// When the text holds none or a malformed one.
     pub fn from_pem(text: &str) -> Result<Vec<Self>> {
-        let found: Vec<_> = pem::decode("CERTIFICATE", text)?.iter().map(|der| Self::parse(der)).collect::<Result<_>>()?;
-        if found.is_empty() { Err(Error::Certificate("no certificate in the PEM text".into())) } else { Ok(found) }
+        let found: Vec<_> = pem::decode("CERTIFICATE", text)?
+            .iter()
+            .map(|der| Self::parse(der))
+            .collect::<Result<_>>()?;
+        if found.is_empty() {
+            Err(Error::Certificate("no certificate in the PEM text".into()))
+        } else {
+            Ok(found)
+        }
     }
 
     /// PEM text.
@@ -145,8 +166,12 @@ impl Certificate {
         if self.issuer != issuer.subject {
             return Err(Error::Certificate("another issuer".into()));
         }
-        let digest = Digest::from_oid(&self.signature_oid)
-            .ok_or_else(|| Error::Certificate(format!("unknown signature algorithm {}", self.signature_oid)))?;
+        let digest = Digest::from_oid(&self.signature_oid).ok_or_else(|| {
+            Error::Certificate(format!(
+                "unknown signature algorithm {}",
+                self.signature_oid
+            ))
+        })?;
         verify(&issuer.spki, digest, &self.tbs, &self.signature)
     }
 
@@ -157,7 +182,9 @@ impl Certificate {
     }
 
     fn chains(&self, anchors: &[Self], intermediates: &[Self], depth: u8) -> bool {
-        anchors.iter().any(|anchor| anchor.der == self.der || self.issued_by(anchor).is_ok())
+        anchors
+            .iter()
+            .any(|anchor| anchor.der == self.der || self.issued_by(anchor).is_ok())
             || (depth > 0
                 && intermediates.iter().any(|next| {
                     next.is_ca
@@ -201,7 +228,11 @@ pub fn name(attributes: &[(&str, &str)]) -> Vec<u8> {
     let sets: Vec<Vec<u8>> = attributes
         .iter()
         .map(|(id, value)| {
-            let text = if *id == attribute::C { der::printable(value) } else { der::utf8(value) };
+            let text = if *id == attribute::C {
+                der::printable(value)
+            } else {
+                der::utf8(value)
+            };
             set(&[sequence(&[oid(id), text])])
         })
         .collect();
@@ -221,7 +252,11 @@ pub fn extension(id: &str, critical: bool, value: &[u8]) -> Vec<u8> {
 /// Key usage with the bits of [`usage`].
 #[must_use]
 pub fn key_usage(flags: u8) -> Vec<u8> {
-    extension("2.5.29.15", true, &tlv(tag::BITS, &[flags.trailing_zeros().min(7) as u8, flags]))
+    extension(
+        "2.5.29.15",
+        true,
+        &tlv(tag::BITS, &[flags.trailing_zeros().min(7) as u8, flags]),
+    )
 }
 
 /// Basic constraints of a CA.
@@ -243,6 +278,13 @@ pub fn alternative_names(names: &[Vec<u8>]) -> Vec<u8> {
     extension("2.5.29.17", false, &sequence(names))
 }
 
+/// SHA-1 of the public key's bits (RFC 5280 section 4.2.1.2, method 1).
+fn key_identifier(spki: &[u8]) -> Result<Vec<u8>> {
+    let mut parts = Element::only(spki)?.inside();
+    parts.next()?;
+    Ok(Digest::Sha1.of(parts.next()?.bits()?))
+}
+
 /// What a certificate says, before it is signed.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -256,12 +298,13 @@ pub struct Template {
     pub not_after: i64,
     /// Public key.
     pub spki: Vec<u8>,
-    /// Whole DER extensions.
+    /// Whole DER extensions, without key identifiers.
     pub extensions: Vec<Vec<u8>>,
 }
 
 impl Template {
-    /// Signs under the issuer's name; self-signed when that is the subject and its key.
+    /// Signs under the issuer's name, with both key identifiers added; self-signed when that is the
+    /// subject and its key.
     ///
     /// # Errors
     /// When the key cannot sign.
@@ -276,9 +319,18 @@ impl Template {
             self.subject.clone(),
             self.spki.clone(),
         ];
-        if !self.extensions.is_empty() {
-            parts.push(explicit(3, &sequence(&self.extensions)));
-        }
+        let mut extensions = self.extensions.clone();
+        extensions.push(extension(
+            "2.5.29.14",
+            false,
+            &octets(&key_identifier(&self.spki)?),
+        ));
+        extensions.push(extension(
+            "2.5.29.35",
+            false,
+            &sequence(&[der::implicit(0, &key_identifier(key.spki())?)]),
+        ));
+        parts.push(explicit(3, &sequence(&extensions)));
         let tbs = sequence(&parts);
         let signature = key.sign(&tbs)?;
         Certificate::parse(&sequence(&[tbs, algorithm, bits(&signature)]))

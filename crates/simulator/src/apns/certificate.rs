@@ -6,8 +6,8 @@ use crate::{
     keys::{Algorithm, Key},
     random::secret,
     x509::{
-        Certificate, Template, alternative_names, attribute, certificate_authority, extended_key_usage, key_usage, name,
-        usage,
+        Certificate, Template, alternative_names, attribute, certificate_authority,
+        extended_key_usage, key_usage, name, usage,
     },
 };
 
@@ -49,16 +49,25 @@ pub(super) struct Authority {
 impl Authority {
     pub(super) fn make(now: i64) -> Result<Self> {
         let key = Key::generate(Algorithm::P256)?;
-        let subject = name(&[(attribute::O, "Stand-in"), (attribute::CN, "Push Stand-in CA")]);
+        let subject = name(&[
+            (attribute::O, "Stand-in"),
+            (attribute::CN, "Push Stand-in CA"),
+        ]);
         let template = Template {
             serial: serial(),
             subject: subject.clone(),
             not_before: now - 3600,
             not_after: now + 30 * 86_400,
             spki: key.spki().to_vec(),
-            extensions: vec![certificate_authority(), key_usage(usage::KEY_CERT_SIGN | usage::CRL_SIGN)],
+            extensions: vec![
+                certificate_authority(),
+                key_usage(usage::KEY_CERT_SIGN | usage::CRL_SIGN),
+            ],
         };
-        Ok(Self { certificate: template.sign(&subject, &key)?, key })
+        Ok(Self {
+            certificate: template.sign(&subject, &key)?,
+            key,
+        })
     }
 
     /// A server certificate for `localhost` and `127.0.0.1`.
@@ -79,7 +88,12 @@ impl Authority {
         Ok((template.sign(&self.certificate.subject, &self.key)?, key))
     }
 
-    pub(super) fn push(&self, topic: &str, not_before: i64, not_after: i64) -> Result<PushCertificate> {
+    pub(super) fn push(
+        &self,
+        topic: &str,
+        not_before: i64,
+        not_after: i64,
+    ) -> Result<PushCertificate> {
         if !topic.starts_with("com.apple.mgmt.") {
             return Err(Error::Certificate(format!("{topic} is no push topic")));
         }
@@ -88,16 +102,26 @@ impl Authority {
             serial: serial(),
             subject: name(&[
                 (attribute::UID, topic),
-                (attribute::CN, &format!("APSP:{}", topic.rsplit('.').next().unwrap_or(topic))),
+                (
+                    attribute::CN,
+                    &format!("APSP:{}", topic.rsplit('.').next().unwrap_or(topic)),
+                ),
                 (attribute::C, "GB"),
             ]),
             not_before,
             not_after,
             spki: key.spki().to_vec(),
-            extensions: vec![key_usage(usage::DIGITAL_SIGNATURE), extended_key_usage(&[CLIENT_AUTH])],
+            extensions: vec![
+                key_usage(usage::DIGITAL_SIGNATURE),
+                extended_key_usage(&[CLIENT_AUTH]),
+            ],
         };
         let certificate = template.sign(&self.certificate.subject, &self.key)?;
-        Ok(PushCertificate { topic: topic.to_owned(), certificate, key })
+        Ok(PushCertificate {
+            topic: topic.to_owned(),
+            certificate,
+            key,
+        })
     }
 }
 

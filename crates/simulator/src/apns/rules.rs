@@ -46,7 +46,9 @@ pub(super) fn check(
     if method != Method::POST {
         return Err(Refused::new(405, "MethodNotAllowed"));
     }
-    let token = path.strip_prefix("/3/device/").ok_or(Refused::new(404, "BadPath"))?;
+    let token = path
+        .strip_prefix("/3/device/")
+        .ok_or(Refused::new(404, "BadPath"))?;
     if token.is_empty() {
         return Err(Refused::new(400, "MissingDeviceToken"));
     }
@@ -79,7 +81,14 @@ pub(super) fn check(
         Some("1") => 1,
         Some(_) => return Err(Refused::new(400, "BadPriority")),
     };
-    Ok(Accepted { token, topic: topic.to_owned(), magic: magic(body)?, expiration, priority, id })
+    Ok(Accepted {
+        token,
+        topic: topic.to_owned(),
+        magic: magic(body)?,
+        expiration,
+        priority,
+        id,
+    })
 }
 
 fn magic(body: &[u8]) -> Result<String, Refused> {
@@ -91,8 +100,16 @@ fn magic(body: &[u8]) -> Result<String, Refused> {
     }
     let bad = Refused::new(400, "BadPayload");
     let json: serde_json::Value = serde_json::from_slice(body).map_err(|_| bad)?;
-    let members = json.as_object().filter(|members| members.len() == 1).ok_or(bad)?;
-    members.get("mdm").and_then(serde_json::Value::as_str).filter(|m| !m.is_empty()).map(str::to_owned).ok_or(bad)
+    let members = json
+        .as_object()
+        .filter(|members| members.len() == 1)
+        .ok_or(bad)?;
+    members
+        .get("mdm")
+        .and_then(serde_json::Value::as_str)
+        .filter(|m| !m.is_empty())
+        .map(str::to_owned)
+        .ok_or(bad)
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -131,7 +148,14 @@ mod tests {
     #[test]
     fn a_correct_push_passes() {
         let accepted = check(&Method::POST, &path(), &headers(), BODY, Some(TOPIC)).unwrap();
-        assert_eq!((accepted.magic.as_str(), accepted.token.len(), accepted.expiration), ("MAGIC", 32, 1_800_000_000));
+        assert_eq!(
+            (
+                accepted.magic.as_str(),
+                accepted.token.len(),
+                accepted.expiration
+            ),
+            ("MAGIC", 32, 1_800_000_000)
+        );
     }
 
     #[test]
@@ -152,21 +176,76 @@ mod tests {
         };
         let p = path();
         assert_eq!(ask(Method::GET, &p, &good, BODY), (405, "MethodNotAllowed"));
-        assert_eq!(ask(Method::POST, "/2/device/aa", &good, BODY), (404, "BadPath"));
-        assert_eq!(ask(Method::POST, "/3/device/", &good, BODY), (400, "MissingDeviceToken"));
-        assert_eq!(ask(Method::POST, "/3/device/abcd", &good, BODY), (400, "BadDeviceToken"));
-        assert_eq!(ask(Method::POST, "/3/device/xyz", &good, BODY), (400, "BadDeviceToken"));
-        assert_eq!(ask(Method::POST, &p, &without("apns-topic"), BODY), (400, "MissingTopic"));
-        assert_eq!(ask(Method::POST, &p, &with("apns-topic", "org.example.app"), BODY), (400, "BadTopic"));
-        assert_eq!(ask(Method::POST, &p, &with("apns-topic", "com.apple.mgmt.Other"), BODY), (400, "TopicDisallowed"));
-        assert_eq!(ask(Method::POST, &p, &without("apns-push-type"), BODY), (400, "InvalidPushType"));
-        assert_eq!(ask(Method::POST, &p, &with("apns-push-type", "alert"), BODY), (400, "InvalidPushType"));
-        assert_eq!(ask(Method::POST, &p, &without("apns-expiration"), BODY), (400, "BadExpirationDate"));
-        assert_eq!(ask(Method::POST, &p, &with("apns-priority", "11"), BODY), (400, "BadPriority"));
-        assert_eq!(ask(Method::POST, &p, &with("apns-id", "7"), BODY), (400, "BadMessageId"));
+        assert_eq!(
+            ask(Method::POST, "/2/device/aa", &good, BODY),
+            (404, "BadPath")
+        );
+        assert_eq!(
+            ask(Method::POST, "/3/device/", &good, BODY),
+            (400, "MissingDeviceToken")
+        );
+        assert_eq!(
+            ask(Method::POST, "/3/device/abcd", &good, BODY),
+            (400, "BadDeviceToken")
+        );
+        assert_eq!(
+            ask(Method::POST, "/3/device/xyz", &good, BODY),
+            (400, "BadDeviceToken")
+        );
+        assert_eq!(
+            ask(Method::POST, &p, &without("apns-topic"), BODY),
+            (400, "MissingTopic")
+        );
+        assert_eq!(
+            ask(
+                Method::POST,
+                &p,
+                &with("apns-topic", "org.example.app"),
+                BODY
+            ),
+            (400, "BadTopic")
+        );
+        assert_eq!(
+            ask(
+                Method::POST,
+                &p,
+                &with("apns-topic", "com.apple.mgmt.Other"),
+                BODY
+            ),
+            (400, "TopicDisallowed")
+        );
+        assert_eq!(
+            ask(Method::POST, &p, &without("apns-push-type"), BODY),
+            (400, "InvalidPushType")
+        );
+        assert_eq!(
+            ask(Method::POST, &p, &with("apns-push-type", "alert"), BODY),
+            (400, "InvalidPushType")
+        );
+        assert_eq!(
+            ask(Method::POST, &p, &without("apns-expiration"), BODY),
+            (400, "BadExpirationDate")
+        );
+        assert_eq!(
+            ask(Method::POST, &p, &with("apns-priority", "11"), BODY),
+            (400, "BadPriority")
+        );
+        assert_eq!(
+            ask(Method::POST, &p, &with("apns-id", "7"), BODY),
+            (400, "BadMessageId")
+        );
         assert_eq!(ask(Method::POST, &p, &good, b""), (400, "PayloadEmpty"));
-        assert_eq!(ask(Method::POST, &p, &good, &[b'x'; 5000]), (413, "PayloadTooLarge"));
-        for body in [&br#"{"mdm":""}"#[..], br#"{"mdm":"a","aps":{}}"#, br#"{"aps":{}}"#, b"nonsense", b"[]"] {
+        assert_eq!(
+            ask(Method::POST, &p, &good, &[b'x'; 5000]),
+            (413, "PayloadTooLarge")
+        );
+        for body in [
+            &br#"{"mdm":""}"#[..],
+            br#"{"mdm":"a","aps":{}}"#,
+            br#"{"aps":{}}"#,
+            b"nonsense",
+            b"[]",
+        ] {
             assert_eq!(ask(Method::POST, &p, &good, body), (400, "BadPayload"));
         }
     }

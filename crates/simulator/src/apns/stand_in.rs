@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, HashSet, VecDeque},
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -27,7 +27,7 @@ use super::{
     rules::{self, MAX_PAYLOAD, Refused},
 };
 use crate::{
-    Error, Random, Result,
+    Error, Random, Result, clock,
     random::secret,
     x509::{Certificate, attribute},
 };
@@ -125,14 +125,20 @@ impl StandIn {
     /// # Errors
     /// When no port is free or no certificate can be made.
     pub async fn start_with(options: Options) -> Result<Self> {
-        let now = now();
+        let now = clock::unix();
         let topic = options.topic.unwrap_or_else(|| {
-            let uuid = Random::new(u64::from_be_bytes(secret())).uuid().to_ascii_lowercase();
+            let uuid = Random::new(u64::from_be_bytes(secret()))
+                .uuid()
+                .to_ascii_lowercase();
             format!("com.apple.mgmt.External.{uuid}")
         });
         let authority = Authority::make(now)?;
         let push = authority.push(&topic, now - 3600, now + 365 * 86_400)?;
-        let acceptor = if options.plain { None } else { Some(acceptor(&authority, now)?) };
+        let acceptor = if options.plain {
+            None
+        } else {
+            Some(acceptor(&authority, now)?)
+        };
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let port = listener.local_addr()?.port();
         let shared = Arc::new(Shared {
@@ -142,8 +148,15 @@ impl StandIn {
             arrived: Notify::new(),
         });
         Ok(Self {
-            url: format!("{}://127.0.0.1:{port}", if options.plain { "http" } else { "https" }),
-            ca_pem: if options.plain { String::new() } else { authority.certificate.to_pem() },
+            url: format!(
+                "{}://127.0.0.1:{port}",
+                if options.plain { "http" } else { "https" }
+            ),
+            ca_pem: if options.plain {
+                String::new()
+            } else {
+                authority.certificate.to_pem()
+            },
             push_certificate_pem: push.certificate_pem(),
             push_key_pem: push.key_pem(),
             topic,
@@ -169,13 +182,19 @@ impl StandIn {
 
     /// Answers the next `times` requests with `fault`.
     pub fn inject(&self, fault: Fault, times: usize) {
-        self.shared.lock().faults.extend(std::iter::repeat_n(fault, times));
+        self.shared
+            .lock()
+            .faults
+            .extend(std::iter::repeat_n(fault, times));
     }
 
     /// Declares a token unregistered: 410 from now on.
     pub fn unregister(&self, token: &[u8]) {
-        let millis = now().unsigned_abs() * 1000;
-        self.shared.lock().unregistered.insert(token.to_vec(), millis);
+        let millis = clock::unix().unsigned_abs() * 1000;
+        self.shared
+            .lock()
+            .unregistered
+            .insert(token.to_vec(), millis);
     }
 
     /// Declares a token registered again.
@@ -254,7 +273,9 @@ impl Shared {
         }
         state.refused.push_back(refused);
         let body = match refused.reason {
-            "Unregistered" => serde_json::json!({ "reason": refused.reason, "timestamp": now() * 1000 }),
+            "Unregistered" => {
+                serde_json::json!({ "reason": refused.reason, "timestamp": clock::unix() * 1000 })
+            }
             reason => serde_json::json!({ "reason": reason }),
         };
         reply(refused.code(), None, body.to_string())
@@ -312,7 +333,13 @@ impl Shared {
             Some(Some(topic)) => Some(topic.as_str()),
             Some(None) => return self.refuse(Refused::new(403, "BadCertificate")),
         };
-        match rules::check(&parts.method, parts.uri.path(), &parts.headers, &body, topic) {
+        match rules::check(
+            &parts.method,
+            parts.uri.path(),
+            &parts.headers,
+            &body,
+            topic,
+        ) {
             Ok(accepted) => self.accept(accepted),
             Err(refused) => self.refuse(refused),
         }
@@ -334,7 +361,9 @@ impl Shared {
         if let Some(refused) = refused {
             return self.refuse(refused);
         }
-        let id = accepted.id.unwrap_or_else(|| Random::new(u64::from_be_bytes(secret())).uuid());
+        let id = accepted
+            .id
+            .unwrap_or_else(|| Random::new(u64::from_be_bytes(secret())).uuid());
         let push = Push {
             id: id.clone(),
             token: accepted.token,
@@ -342,7 +371,7 @@ impl Shared {
             magic: accepted.magic,
             expiration: accepted.expiration,
             priority: accepted.priority,
-            at: Instant::now(),
+            at: clock::instant(),
         };
         {
             let mut state = self.lock();
@@ -378,7 +407,9 @@ fn acceptor(authority: &Authority, now: i64) -> Result<TlsAcceptor> {
     let failed = |error: &dyn std::fmt::Display| Error::Certificate(error.to_string());
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(authority.certificate.der.clone())).map_err(|error| failed(&error))?;
+    roots
+        .add(CertificateDer::from(authority.certificate.der.clone()))
+        .map_err(|error| failed(&error))?;
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|error| failed(&error))?;
@@ -400,7 +431,9 @@ async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, shared: Ar
     // Dropped with this task: every connection ends with the stand-in.
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         shared.lock().connections += 1;
         let (acceptor, shared) = (acceptor.clone(), shared.clone());
@@ -422,11 +455,11 @@ async fn serve_tls(stream: TcpStream, acceptor: &TlsAcceptor, shared: &Arc<Share
     if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
         return tracing::debug!("push connection without h2");
     }
-    let topic: Option<String> = stream
-        .get_ref()
-        .1
-        .peer_certificates()
-        .and_then(|chain| Certificate::parse(chain.first()?).ok()?.subject_attribute(attribute::UID));
+    let topic: Option<String> = stream.get_ref().1.peer_certificates().and_then(|chain| {
+        Certificate::parse(chain.first()?)
+            .ok()?
+            .subject_attribute(attribute::UID)
+    });
     let (control, mut orders) = mpsc::unbounded_channel();
     let service = service_fn(|request| {
         let (shared, topic, control) = (shared.clone(), topic.clone(), control.clone());
@@ -458,7 +491,8 @@ async fn serve_plain(stream: TcpStream, shared: &Arc<Shared>) {
         let (shared, control) = (shared.clone(), control.clone());
         async move { Ok::<_, Infallible>(shared.answer(request, None, &control).await) }
     });
-    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     loop {
         tokio::select! {
@@ -469,8 +503,4 @@ async fn serve_plain(stream: TcpStream, shared: &Arc<Shared>) {
             },
         }
     }
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64)
 }

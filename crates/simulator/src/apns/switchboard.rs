@@ -59,22 +59,30 @@ impl Switchboard {
 
     /// Forgets a token: nobody listens and nothing is stored.
     pub fn forget(&self, token: &[u8]) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
+        self.table
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(token);
     }
 
     /// True when a listener was registered for the token.
     #[must_use]
     pub fn knows(&self, token: &[u8]) -> bool {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).contains_key(token)
+        self.table
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains_key(token)
     }
 
     /// Delivers to the listener, or stores the push when nobody listens.
     pub fn deliver(&self, push: Push) {
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(line) = table.get_mut(&push.token) else { return };
+        let Some(line) = table.get_mut(&push.token) else {
+            return;
+        };
         if let Some(listener) = &line.listener {
             match listener.send(push) {
-                Ok(()) => return,
+                Ok(()) => {}
                 Err(mpsc::error::SendError(push)) => {
                     line.listener = None;
                     line.stored = Some(push);

@@ -44,7 +44,11 @@ impl Refusal {
     /// An error in the domain of MDM.
     #[must_use]
     pub fn mdm(code: i64, text: &str) -> Self {
-        Self { code, domain: "MCMDMErrorDomain".into(), text: text.into() }
+        Self {
+            code,
+            domain: "MCMDMErrorDomain".into(),
+            text: text.into(),
+        }
     }
 }
 

@@ -29,7 +29,11 @@ pub(super) enum Channel {
 
 impl Channel {
     pub(super) fn user(&self) -> Option<&str> {
-        if let Self::User(id) = self { Some(id) } else { None }
+        if let Self::User(id) = self {
+            Some(id)
+        } else {
+            None
+        }
     }
 }
 
@@ -57,36 +61,68 @@ impl Device {
     pub(super) fn encode(&self, mut message: Dictionary) -> Bytes {
         let quirks = self.behavior.quirks;
         if quirks.extra_keys {
-            message.insert("ZZFutureKey".into(), Value::from(crate::dict! { "Inner" => vec![Value::Integer(1)] }));
+            message.insert(
+                "ZZFutureKey".into(),
+                Value::from(crate::dict! { "Inner" => vec![Value::Integer(1)] }),
+            );
         }
         let mut value = Value::from(message);
         if quirks.booleans_as_strings {
             stringify(&mut value);
         }
-        Bytes::from(if quirks.binary_plist { to_binary(&value) } else { to_xml(&value) })
+        Bytes::from(if quirks.binary_plist {
+            to_binary(&value)
+        } else {
+            to_xml(&value)
+        })
     }
 
     /// Builds the request for encoded bytes.
-    pub(super) fn request(&self, endpoint: Endpoint, body: Bytes, by_former_identity: bool) -> Result<Request> {
+    pub(super) fn request(
+        &self,
+        endpoint: Endpoint,
+        body: Bytes,
+        by_former_identity: bool,
+    ) -> Result<Request> {
         let enrollment = self.state.enrollment.as_ref().ok_or(Error::NotEnrolled)?;
         let quirks = self.behavior.quirks;
         let (url, media_type) = match endpoint {
-            Endpoint::CheckIn => (&enrollment.check_in_url, "application/x-apple-aspen-mdm-checkin"),
+            Endpoint::CheckIn => (
+                &enrollment.check_in_url,
+                "application/x-apple-aspen-mdm-checkin",
+            ),
             Endpoint::Command => (&enrollment.server_url, "application/x-apple-aspen-mdm"),
         };
         let mut headers = Vec::new();
         if quirks.odd_content_type && !quirks.no_content_type {
-            headers.push(("content-type", format!("{}; charset=UTF-8", media_type.to_ascii_uppercase())));
+            headers.push((
+                "content-type",
+                format!("{}; charset=UTF-8", media_type.to_ascii_uppercase()),
+            ));
         } else if !quirks.no_content_type {
             headers.push(("content-type", media_type.to_owned()));
         }
         if enrollment.sign_message {
             let former = self.former_identity.as_ref().filter(|_| by_former_identity);
-            let identity = former.or(self.identity.as_ref()).ok_or(Error::NotEnrolled)?;
-            headers.push(("mdm-signature", signature(identity, &body, self.now(), quirks)?));
+            let identity = former
+                .or(self.identity.as_ref())
+                .ok_or(Error::NotEnrolled)?;
+            headers.push((
+                "mdm-signature",
+                signature(identity, &body, self.now(), quirks)?,
+            ));
         }
-        let method = if quirks.post { Method::POST } else { Method::PUT };
-        Ok(Request { method, url: url.clone(), headers, body })
+        let method = if quirks.post {
+            Method::POST
+        } else {
+            Method::PUT
+        };
+        Ok(Request {
+            method,
+            url: url.clone(),
+            headers,
+            body,
+        })
     }
 
     /// Encodes and sends one message.
@@ -96,7 +132,12 @@ impl Device {
     }
 
     /// Sends encoded bytes; notices a server that ends the enrollment.
-    pub(super) async fn send_bytes(&mut self, endpoint: Endpoint, body: Bytes, former: bool) -> Result<Reply> {
+    pub(super) async fn send_bytes(
+        &mut self,
+        endpoint: Endpoint,
+        body: Bytes,
+        former: bool,
+    ) -> Result<Reply> {
         if self.is_asleep() {
             return Err(Error::Offline);
         }
@@ -112,8 +153,16 @@ impl Device {
 }
 
 /// The value of `Mdm-Signature`.
-pub(crate) fn signature(identity: &Identity, body: &[u8], now: i64, quirks: Quirks) -> Result<String> {
-    let form = Form { attached: quirks.attached_signature, ber: quirks.ber_signature };
+pub(crate) fn signature(
+    identity: &Identity,
+    body: &[u8],
+    now: i64,
+    quirks: Quirks,
+) -> Result<String> {
+    let form = Form {
+        attached: quirks.attached_signature,
+        ber: quirks.ber_signature,
+    };
     let signature = Signing::new(&identity.key, &identity.certificate, now).sign(body, form)?;
     Ok(STANDARD.encode(signature))
 }
@@ -128,5 +177,7 @@ fn stringify(value: &mut Value) {
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack.windows(needle.len()).any(|window| window == needle)
+    haystack
+        .windows(needle.len())
+        .any(|window| window == needle)
 }

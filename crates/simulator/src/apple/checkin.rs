@@ -6,8 +6,7 @@ use super::{
     state::UserChannel,
 };
 use crate::{
-    Error, Result,
-    dict,
+    Error, Result, dict,
     plist::{Dictionary, Lookup as _, Value},
 };
 
@@ -40,13 +39,20 @@ impl Device {
             "ModelName" => &self.hardware.model_name,
             "DeviceName" => &self.hardware.device_name,
         });
-        if self.state.enrollment.as_ref().is_some_and(|enrollment| enrollment.enrollment_id.is_none()) {
+        if self
+            .state
+            .enrollment
+            .as_ref()
+            .is_some_and(|enrollment| enrollment.enrollment_id.is_none())
+        {
             message.extend(dict! { "SerialNumber" => &self.hardware.serial_number });
             if let Some(imei) = &self.hardware.imei {
                 message.extend(dict! { "IMEI" => imei });
             }
         }
-        self.send(Endpoint::CheckIn, message).await?.ok("Authenticate")?;
+        self.send(Endpoint::CheckIn, message)
+            .await?
+            .ok("Authenticate")?;
         Ok(())
     }
 
@@ -63,10 +69,17 @@ impl Device {
             "PushMagic" => magic,
             "AwaitingConfiguration" => self.state.awaiting_configuration,
         });
-        if let Some(unlock) = self.state.unlock_token.clone().filter(|_| self.state.passcode_present) {
+        if let Some(unlock) = self
+            .state
+            .unlock_token
+            .clone()
+            .filter(|_| self.state.passcode_present)
+        {
             message.extend(dict! { "UnlockToken" => unlock });
         }
-        self.send(Endpoint::CheckIn, message).await?.ok("TokenUpdate")?;
+        self.send(Endpoint::CheckIn, message)
+            .await?
+            .ok("TokenUpdate")?;
         Ok(())
     }
 
@@ -78,7 +91,9 @@ impl Device {
     pub async fn add_user(&mut self, short_name: &str, long_name: &str) -> Result<String> {
         let per_user = "com.apple.mdm.per-user-connections";
         let enrollment = self.state.enrollment.as_ref().ok_or(Error::NotEnrolled)?;
-        if self.hardware.kind != Kind::Mac || !enrollment.capabilities.iter().any(|own| own == per_user) {
+        if self.hardware.kind != Kind::Mac
+            || !enrollment.capabilities.iter().any(|own| own == per_user)
+        {
             return Err(Error::Profile("no per-user connections here".into()));
         }
         let user = UserChannel {
@@ -104,17 +119,26 @@ impl Device {
     async fn open_user(&mut self, user: &UserChannel) -> Result<()> {
         let channel = Channel::User(user.user_id.clone());
         let message = self.check_in(&channel, "UserAuthenticate")?;
-        let reply = self.send(Endpoint::CheckIn, message).await?.ok("UserAuthenticate")?;
+        let reply = self
+            .send(Endpoint::CheckIn, message)
+            .await?
+            .ok("UserAuthenticate")?;
         if !reply.body.is_empty() {
-            let challenge = Value::parse(&reply.body)?.need_str("DigestChallenge")?.to_owned();
+            let challenge = Value::parse(&reply.body)?
+                .need_str("DigestChallenge")?
+                .to_owned();
             let mut message = self.check_in(&channel, "UserAuthenticate")?;
             // An empty challenge asks for no password.
             message.extend(dict! { "DigestResponse" => if challenge.is_empty() { "" } else { "username=\"\"" } });
-            self.send(Endpoint::CheckIn, message).await?.ok("UserAuthenticate")?;
+            self.send(Endpoint::CheckIn, message)
+                .await?
+                .ok("UserAuthenticate")?;
         }
         let mut message = self.check_in(&channel, "TokenUpdate")?;
         message.extend(dict! { "Token" => user.token.clone(), "PushMagic" => &user.push_magic });
-        self.send(Endpoint::CheckIn, message).await?.ok("TokenUpdate")?;
+        self.send(Endpoint::CheckIn, message)
+            .await?
+            .ok("TokenUpdate")?;
         Ok(())
     }
 
@@ -124,7 +148,10 @@ impl Device {
     /// When not enrolled. A server that cannot be reached does not stop it.
     pub async fn check_out(&mut self) -> Result<()> {
         let enrollment = self.state.enrollment.as_ref().ok_or(Error::NotEnrolled)?;
-        let (told, identifier) = (enrollment.check_out_when_removed, enrollment.profile.clone());
+        let (told, identifier) = (
+            enrollment.check_out_when_removed,
+            enrollment.profile.clone(),
+        );
         if told {
             let message = self.check_in(&Channel::Device, "CheckOut")?;
             if let Err(error) = self.send(Endpoint::CheckIn, message).await {
@@ -148,7 +175,9 @@ impl Device {
             "BootstrapToken" => token.clone(),
             "AwaitingConfiguration" => self.state.awaiting_configuration,
         });
-        self.send(Endpoint::CheckIn, message).await?.ok("SetBootstrapToken")?;
+        self.send(Endpoint::CheckIn, message)
+            .await?
+            .ok("SetBootstrapToken")?;
         self.state.bootstrap_token = Some(token);
         Ok(())
     }
@@ -159,12 +188,19 @@ impl Device {
     /// When not enrolled, unreachable, not answered with 200, or with something else.
     pub async fn get_bootstrap_token(&mut self) -> Result<Option<Vec<u8>>> {
         let message = self.check_in(&Channel::Device, "GetBootstrapToken")?;
-        let reply = self.send(Endpoint::CheckIn, message).await?.ok("GetBootstrapToken")?;
+        let reply = self
+            .send(Endpoint::CheckIn, message)
+            .await?
+            .ok("GetBootstrapToken")?;
         if reply.body.is_empty() {
             return Ok(None);
         }
         let reply = Value::parse(&reply.body)?;
-        Ok(reply.get("BootstrapToken").and_then(Value::data).filter(|token| !token.is_empty()).map(<[u8]>::to_vec))
+        Ok(reply
+            .get("BootstrapToken")
+            .and_then(Value::data)
+            .filter(|token| !token.is_empty())
+            .map(<[u8]>::to_vec))
     }
 
     /// Asks for a token of a service and returns `TokenData`.
@@ -176,7 +212,11 @@ impl Device {
         let name = match service {
             TokenService::ManagedAppleAccount => "com.apple.maid".to_owned(),
             TokenService::Other(name) => name,
-            TokenService::WatchPairing { security_token, phone_udid, watch_udid } => {
+            TokenService::WatchPairing {
+                security_token,
+                phone_udid,
+                watch_udid,
+            } => {
                 let parameters = dict! {
                     "SecurityToken" => security_token, "PhoneUDID" => phone_udid, "WatchUDID" => watch_udid,
                 };
@@ -185,7 +225,10 @@ impl Device {
             }
         };
         message.extend(dict! { "TokenServiceType" => name });
-        let reply = self.send(Endpoint::CheckIn, message).await?.ok("GetToken")?;
+        let reply = self
+            .send(Endpoint::CheckIn, message)
+            .await?
+            .ok("GetToken")?;
         Ok(Value::parse(&reply.body)?.need_data("TokenData")?.to_vec())
     }
 

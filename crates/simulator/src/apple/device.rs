@@ -1,6 +1,6 @@
 //! The device itself: what it is, holds and trusts.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::broadcast;
 
@@ -10,7 +10,7 @@ use super::{
     state::{App, User},
 };
 use crate::{
-    Error, Random, Result,
+    Error, Random, Result, clock,
     http::{Client, Tls},
     keys::{Algorithm, Key, Pool},
     x509::Certificate,
@@ -211,7 +211,7 @@ impl Device {
     /// The device's clock: seconds since 1970, with its drift.
     #[must_use]
     pub fn now(&self) -> i64 {
-        let real = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+        let real = clock::unix();
         real + self.behavior.clock_drift
     }
 
@@ -223,7 +223,10 @@ impl Device {
     pub(super) fn emit(&self, kind: EventKind) {
         if let Some(events) = &self.events {
             // Nobody listening is fine.
-            let _ = events.send(Event { udid: self.hardware.udid.clone(), kind });
+            let _ = events.send(Event {
+                udid: self.hardware.udid.clone(),
+                kind,
+            });
         }
     }
 
@@ -242,10 +245,17 @@ impl Device {
 
     /// Presents the identity in TLS when messages are not signed.
     pub(super) fn apply_identity(&mut self) -> Result<()> {
-        let by_tls = self.state.enrollment.as_ref().is_some_and(|enrollment| !enrollment.sign_message);
+        let by_tls = self
+            .state
+            .enrollment
+            .as_ref()
+            .is_some_and(|enrollment| !enrollment.sign_message);
         match (&self.identity, by_tls) {
             (Some(identity), true) => {
-                let tls = Tls::new(&self.anchors_pem, Some((&identity.certificate, &identity.key)))?;
+                let tls = Tls::new(
+                    &self.anchors_pem,
+                    Some((&identity.certificate, &identity.key)),
+                )?;
                 self.client.set_tls(tls);
             }
             _ => self.client.set_tls(self.tls.clone()),
@@ -272,9 +282,19 @@ impl Device {
     /// Back to the factory's state: the keychain goes too.
     pub(super) fn factory_reset(&mut self) {
         self.forget_management();
-        let kept = (self.state.erasures, self.state.executed, self.state.sessions, std::mem::take(&mut self.state.commands));
+        let kept = (
+            self.state.erasures,
+            self.state.executed,
+            self.state.sessions,
+            std::mem::take(&mut self.state.commands),
+        );
         self.state = factory_state(&self.hardware, &mut self.random);
-        (self.state.erasures, self.state.executed, self.state.sessions, self.state.commands) = kept;
+        (
+            self.state.erasures,
+            self.state.executed,
+            self.state.sessions,
+            self.state.commands,
+        ) = kept;
         self.state.erasures += 1;
     }
 }
@@ -314,9 +334,19 @@ fn factory_state(hardware: &Hardware, random: &mut Random) -> State {
         state.unlock_token = Some(random.bytes::<32>().to_vec());
     }
     if hardware.kind == Kind::Mac {
-        let full_name = hardware.device_name.split('\'').next().unwrap_or("Owner").to_owned();
+        let full_name = hardware
+            .device_name
+            .split('\'')
+            .next()
+            .unwrap_or("Owner")
+            .to_owned();
         let name = full_name.to_ascii_lowercase();
-        state.users.push(User { name, full_name, guid: random.uuid(), logged_in: true });
+        state.users.push(User {
+            name,
+            full_name,
+            guid: random.uuid(),
+            logged_in: true,
+        });
     }
     state
 }

@@ -8,12 +8,7 @@ use super::{
     scep::{ScepAuthority, ScepRequest, discover, obtain},
     state::Enrollment,
 };
-use crate::{
-    Error, Result,
-    http::Request,
-    keys::Key,
-    x509::Certificate,
-};
+use crate::{Error, Result, http::Request, keys::Key, x509::Certificate};
 
 /// Media type of profiles.
 const PROFILE_TYPE: &str = "application/x-apple-aspen-config";
@@ -36,9 +31,16 @@ impl Device {
         if self.is_asleep() {
             return Err(Error::Offline);
         }
-        let reply = self.client.send(&Request::get(url)).await?.ok("the profile download")?;
+        let reply = self
+            .client
+            .send(&Request::get(url))
+            .await?
+            .ok("the profile download")?;
         if reply.media_type() != PROFILE_TYPE {
-            return Err(Error::Profile(format!("downloaded as {:?}", reply.media_type())));
+            return Err(Error::Profile(format!(
+                "downloaded as {:?}",
+                reply.media_type()
+            )));
         }
         Ok(reply.body.to_vec())
     }
@@ -85,7 +87,12 @@ impl Device {
         obtain(&mut self.client, authority, &request).await
     }
 
-    fn begin(&mut self, opened: &OpenedProfile, wanted: &EnrollmentProfile, identity: Identity) -> Result<()> {
+    fn begin(
+        &mut self,
+        opened: &OpenedProfile,
+        wanted: &EnrollmentProfile,
+        identity: Identity,
+    ) -> Result<()> {
         let by_user = wanted.mode.as_deref() == Some("BYOD");
         self.state.enrollment = Some(Enrollment {
             profile: wanted.identifier.clone(),
@@ -103,7 +110,10 @@ impl Device {
             enrollment_id: by_user.then(|| self.random.uuid()),
             renewals: 0,
         });
-        self.state.profiles.insert(wanted.identifier.clone(), InstalledProfile::of(opened, true));
+        self.state.profiles.insert(
+            wanted.identifier.clone(),
+            InstalledProfile::of(opened, true),
+        );
         self.identity = Some(identity);
         self.apply_identity()
     }
@@ -112,7 +122,10 @@ impl Device {
         self.authenticate().await?;
         self.update_token().await?;
         let wants_token = self.state.enrollment.as_ref().is_some_and(|enrollment| {
-            enrollment.capabilities.iter().any(|capability| capability == "com.apple.mdm.bootstraptoken")
+            enrollment
+                .capabilities
+                .iter()
+                .any(|capability| capability == "com.apple.mdm.bootstraptoken")
         });
         if self.hardware.kind == Kind::Mac && wants_token {
             self.set_bootstrap_token().await?;
@@ -138,7 +151,9 @@ impl Device {
             enrollment.sign_message = wanted.sign_message;
             enrollment.renewals += 1;
         }
-        self.state.profiles.insert(wanted.identifier, InstalledProfile::of(opened, true));
+        self.state
+            .profiles
+            .insert(wanted.identifier, InstalledProfile::of(opened, true));
         self.identity = Some(Identity { key, certificate });
         self.former_identity = Some(old);
         self.apply_identity()?;
@@ -150,7 +165,10 @@ impl Device {
 /// What an update of the management profile may not change (Apple: *MDM* payload).
 fn check_update(current: &Enrollment, wanted: &EnrollmentProfile) -> Result<()> {
     let refuse = |what: &str| Err(Error::Profile(format!("an update may not change {what}")));
-    let per_user = |list: &[String]| list.iter().any(|own| own == "com.apple.mdm.per-user-connections");
+    let per_user = |list: &[String]| {
+        list.iter()
+            .any(|own| own == "com.apple.mdm.per-user-connections")
+    };
     if current.server_url != wanted.server_url {
         return refuse("ServerURL");
     }

@@ -70,11 +70,15 @@ pub struct FleetOptions {
 
 impl Default for FleetOptions {
     fn default() -> Self {
-        Self { concurrency: 64, switchboard: None }
+        Self {
+            concurrency: 64,
+            switchboard: None,
+        }
     }
 }
 
-type Job = Box<dyn for<'a> FnOnce(&'a mut Device) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send>;
+type Job =
+    Box<dyn for<'a> FnOnce(&'a mut Device) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>> + Send>;
 
 /// Running devices. They stop when it is dropped.
 #[derive(Debug)]
@@ -111,10 +115,25 @@ impl Fleet {
         for mut device in devices {
             let (orders, inbox) = mpsc::unbounded_channel();
             device.reporting_to(events.clone());
-            handles.push(Handle { hardware: Arc::new(device.hardware().clone()), orders, events: events.clone() });
-            tasks.push(tokio::spawn(live(device, inbox, limit.clone(), options.switchboard.clone(), stopped.clone())));
+            handles.push(Handle {
+                hardware: Arc::new(device.hardware().clone()),
+                orders,
+                events: events.clone(),
+            });
+            tasks.push(tokio::spawn(live(
+                device,
+                inbox,
+                limit.clone(),
+                options.switchboard.clone(),
+                stopped.clone(),
+            )));
         }
-        Self { handles, tasks, events, stop }
+        Self {
+            handles,
+            tasks,
+            events,
+            stop,
+        }
     }
 
     /// The devices, in the order given.
@@ -131,7 +150,11 @@ impl Fleet {
 
     /// Enrolls every device at the same URL, within the fleet's concurrency.
     pub async fn enroll_all(&self, url: &str) -> Vec<Result<()>> {
-        let waiting: Vec<_> = self.handles.iter().map(|handle| handle.order_enrollment(url)).collect();
+        let waiting: Vec<_> = self
+            .handles
+            .iter()
+            .map(|handle| handle.order_enrollment(url))
+            .collect();
         let mut results = Vec::with_capacity(waiting.len());
         for answer in waiting {
             results.push(answer.await.unwrap_or(Err(Error::Stopped)));
@@ -174,7 +197,9 @@ impl Handle {
     /// # Errors
     /// As [`Device::enroll_from`]; [`Error::Stopped`] after the fleet.
     pub async fn enroll(&self, url: &str) -> Result<()> {
-        self.order_enrollment(url).await.unwrap_or(Err(Error::Stopped))
+        self.order_enrollment(url)
+            .await
+            .unwrap_or(Err(Error::Stopped))
     }
 
     /// Connects now, awake or not.
@@ -197,7 +222,9 @@ impl Handle {
     /// # Errors
     /// As [`Device::check_out`]; [`Error::Stopped`] after the fleet.
     pub async fn check_out(&self) -> Result<()> {
-        self.order(|device| Box::pin(device.check_out())).await.unwrap_or(Err(Error::Stopped))
+        self.order(|device| Box::pin(device.check_out()))
+            .await
+            .unwrap_or(Err(Error::Stopped))
     }
 
     /// A copy of the device's state.
@@ -212,8 +239,13 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::Stopped`] after the fleet.
-    pub async fn with<T: Send + 'static>(&self, look: impl FnOnce(&mut Device) -> T + Send + 'static) -> Result<T> {
-        self.order(|device| Box::pin(async move { look(device) })).await.map_err(|_| Error::Stopped)
+    pub async fn with<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut Device) -> T + Send + 'static,
+    ) -> Result<T> {
+        self.order(|device| Box::pin(async move { look(device) }))
+            .await
+            .map_err(|_| Error::Stopped)
     }
 
     /// Everything that happens to any device of the fleet from now on.
@@ -234,7 +266,9 @@ impl Handle {
 
     fn order<T: Send + 'static>(
         &self,
-        job: impl for<'a> FnOnce(&'a mut Device) -> Pin<Box<dyn Future<Output = T> + Send + 'a>> + Send + 'static,
+        job: impl for<'a> FnOnce(&'a mut Device) -> Pin<Box<dyn Future<Output = T> + Send + 'a>>
+        + Send
+        + 'static,
     ) -> oneshot::Receiver<T> {
         let (answer, receiver) = oneshot::channel();
         let job: Job = Box::new(move |device| {
@@ -256,10 +290,21 @@ struct Lines {
 }
 
 impl Lines {
-    fn update(&mut self, device: &Device, switchboard: &Switchboard, listener: &mpsc::UnboundedSender<Push>) {
-        let wanted: Vec<Vec<u8>> = device.state().enrollment.iter().flat_map(|enrollment| {
-            std::iter::once(enrollment.token.clone()).chain(enrollment.users.values().map(|user| user.token.clone()))
-        }).collect();
+    fn update(
+        &mut self,
+        device: &Device,
+        switchboard: &Switchboard,
+        listener: &mpsc::UnboundedSender<Push>,
+    ) {
+        let wanted: Vec<Vec<u8>> = device
+            .state()
+            .enrollment
+            .iter()
+            .flat_map(|enrollment| {
+                std::iter::once(enrollment.token.clone())
+                    .chain(enrollment.users.values().map(|user| user.token.clone()))
+            })
+            .collect();
         if wanted == self.tokens {
             return;
         }
@@ -324,6 +369,8 @@ async fn live(
 async fn answer_push(device: &mut Device, push: &Push) {
     if let Err(error) = device.receive_push(&push.magic).await {
         tracing::debug!(udid = %device.hardware.udid, %error, "a session failed");
-        device.emit(EventKind::SessionFailed { why: error.to_string() });
+        device.emit(EventKind::SessionFailed {
+            why: error.to_string(),
+        });
     }
 }

@@ -121,8 +121,8 @@ const MAC_OS: [(&str, &str); 6] = [
 ];
 const TV_OS: [(&str, &str); 3] = [("17.6.1", "21M80"), ("18.6", "22M84"), ("26.1", "23J582")];
 const OWNERS: [&str; 16] = [
-    "Ada", "Bilal", "Chiara", "Dmitri", "Esther", "Farah", "Gwen", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mo", "Nadia",
-    "Owen", "Priya",
+    "Ada", "Bilal", "Chiara", "Dmitri", "Esther", "Farah", "Gwen", "Hugo", "Ines", "Jun", "Kofi",
+    "Lena", "Mo", "Nadia", "Owen", "Priya",
 ];
 
 impl Hardware {
@@ -143,7 +143,10 @@ impl Hardware {
             Kind::Mac => random.uuid(),
             _ => {
                 let digits = hex::encode_upper(random.bytes::<8>());
-                format!("0000{}-{digits}", random.pick(&["8110", "8120", "8130", "8103"]))
+                format!(
+                    "0000{}-{digits}",
+                    random.pick(&["8110", "8120", "8130", "8103"])
+                )
             }
         };
         Self {
@@ -153,11 +156,17 @@ impl Hardware {
             model: format!("{order}{}ZD/A", random.below(10)),
             serial_number: serial(random),
             udid,
-            device_name: format!("{}'s {}", random.pick(&OWNERS), name.split(" (").next().unwrap_or(name)),
+            device_name: format!(
+                "{}'s {}",
+                random.pick(&OWNERS),
+                name.split(" (").next().unwrap_or(name)
+            ),
             os_version: os.into(),
             build_version: build.into(),
             capacity,
-            available: (capacity * (0.1 + 0.8 * random.below(1000) as f64 / 1000.0) * 100.0).round() / 100.0,
+            available: (capacity * (0.1 + 0.8 * random.below(1000) as f64 / 1000.0) * 100.0)
+                .round()
+                / 100.0,
             battery_level: (20 + random.below(81)) as f64 / 100.0,
             wifi_mac: hardware_address(random),
             bluetooth_mac: hardware_address(random),
@@ -169,7 +178,10 @@ impl Hardware {
     /// True when the operating system is at least `major.minor`.
     #[must_use]
     pub fn os_at_least(&self, major: u32, minor: u32) -> bool {
-        let mut parts = self.os_version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let mut parts = self
+            .os_version
+            .split('.')
+            .map(|part| part.parse::<u32>().unwrap_or(0));
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= (major, minor)
     }
 }
@@ -195,7 +207,13 @@ fn imei(random: &mut Random) -> String {
     let sum: u32 = digits
         .iter()
         .enumerate()
-        .map(|(at, digit)| if at % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { *digit })
+        .map(|(at, digit)| {
+            if at % 2 == 1 {
+                digit * 2 / 10 + digit * 2 % 10
+            } else {
+                *digit
+            }
+        })
         .sum();
     digits.push((10 - sum % 10) % 10);
     digits.iter().map(u32::to_string).collect()
@@ -209,22 +227,34 @@ mod tests {
     fn the_same_seed_is_the_same_device_and_another_seed_another() {
         for kind in Kind::ALL {
             assert_eq!(Hardware::from_seed(kind, 3), Hardware::from_seed(kind, 3));
-            assert_ne!(Hardware::from_seed(kind, 3).udid, Hardware::from_seed(kind, 4).udid);
-            assert_ne!(Hardware::from_seed(kind, 3).serial_number, Hardware::from_seed(kind, 4).serial_number);
+            assert_ne!(
+                Hardware::from_seed(kind, 3).udid,
+                Hardware::from_seed(kind, 4).udid
+            );
+            assert_ne!(
+                Hardware::from_seed(kind, 3).serial_number,
+                Hardware::from_seed(kind, 4).serial_number
+            );
         }
     }
 
     #[test]
     fn equipment_identities_pass_the_luhn_check() {
         for seed in 0..50 {
-            let imei = Hardware::from_seed(Kind::IPhone, seed).imei.unwrap_or_default();
+            let imei = Hardware::from_seed(Kind::IPhone, seed)
+                .imei
+                .unwrap_or_default();
             let sum: u32 = imei
                 .chars()
                 .rev()
                 .enumerate()
                 .map(|(at, c)| {
                     let d = c.to_digit(10).unwrap_or(99);
-                    if at % 2 == 1 { d * 2 / 10 + d * 2 % 10 } else { d }
+                    if at % 2 == 1 {
+                        d * 2 / 10 + d * 2 % 10
+                    } else {
+                        d
+                    }
                 })
                 .sum();
             assert_eq!((imei.len(), sum % 10), (15, 0), "{imei}");
@@ -235,6 +265,10 @@ mod tests {
     fn versions_compare_by_number() {
         let mut hardware = Hardware::from_seed(Kind::Mac, 1);
         hardware.os_version = "9.10".into();
-        assert!(hardware.os_at_least(9, 9) && hardware.os_at_least(9, 10) && !hardware.os_at_least(10, 0));
+        assert!(
+            hardware.os_at_least(9, 9)
+                && hardware.os_at_least(9, 10)
+                && !hardware.os_at_least(10, 0)
+        );
     }
 }

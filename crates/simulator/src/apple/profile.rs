@@ -36,7 +36,11 @@ pub fn open_profile(bytes: &[u8], anchors: &[Certificate]) -> Result<OpenedProfi
         return Err(Error::Profile("not a dictionary".into()));
     };
     check(&content)?;
-    Ok(OpenedProfile { content, signer, verified })
+    Ok(OpenedProfile {
+        content,
+        signer,
+        verified,
+    })
 }
 
 fn check(profile: &Dictionary) -> Result<()> {
@@ -46,7 +50,9 @@ fn check(profile: &Dictionary) -> Result<()> {
     }
     let mut uuids = vec![header(profile)?];
     for payload in profile.need_array("PayloadContent")? {
-        let payload = payload.dictionary().ok_or_else(|| refuse("a payload is not a dictionary".into()))?;
+        let payload = payload
+            .dictionary()
+            .ok_or_else(|| refuse("a payload is not a dictionary".into()))?;
         payload.need_str("PayloadType")?;
         let uuid = header(payload)?;
         if uuids.contains(&uuid) {
@@ -91,12 +97,23 @@ impl InstalledProfile {
     /// What an opened profile becomes once installed.
     #[must_use]
     pub fn of(opened: &OpenedProfile, managed: bool) -> Self {
-        let text = |key: &str| opened.content.find(key).and_then(Value::str).unwrap_or_default().to_owned();
+        let text = |key: &str| {
+            opened
+                .content
+                .find(key)
+                .and_then(Value::str)
+                .unwrap_or_default()
+                .to_owned()
+        };
         Self {
             identifier: text("PayloadIdentifier"),
             uuid: text("PayloadUUID"),
             content: opened.content.clone(),
-            signers: opened.signer.iter().map(|signer| signer.der.clone()).collect(),
+            signers: opened
+                .signer
+                .iter()
+                .map(|signer| signer.der.clone())
+                .collect(),
             managed,
             declaration: None,
         }
@@ -110,7 +127,9 @@ impl InstalledProfile {
             .unwrap_or_default()
             .iter()
             .filter_map(Value::dictionary)
-            .filter(move |payload| payload.get("PayloadType").and_then(Value::str) == Some(payload_type))
+            .filter(move |payload| {
+                payload.get("PayloadType").and_then(Value::str) == Some(payload_type)
+            })
     }
 }
 
@@ -147,17 +166,27 @@ impl ScepSettings {
         if url.contains('?') {
             return Err(Error::Profile("the SCEP URL has a query string".into()));
         }
-        if content.want_str("Key Type")?.is_some_and(|kind| kind != "RSA") {
+        if content
+            .want_str("Key Type")?
+            .is_some_and(|kind| kind != "RSA")
+        {
             return Err(Error::Profile("Key Type is not RSA".into()));
         }
         let mut subject = Vec::new();
         if let Some(list) = content.find("Subject") {
-            for set in list.array().ok_or_else(|| Error::Profile("Subject is not an array".into()))? {
+            for set in list
+                .array()
+                .ok_or_else(|| Error::Profile("Subject is not an array".into()))?
+            {
                 for pair in set.array().unwrap_or_default() {
                     let pair = pair.array().unwrap_or_default();
-                    let (Some(id), Some(value)) = (pair.first().and_then(Value::str), pair.get(1).and_then(Value::str))
-                    else {
-                        return Err(Error::Profile("Subject is not an array of arrays of pairs".into()));
+                    let (Some(id), Some(value)) = (
+                        pair.first().and_then(Value::str),
+                        pair.get(1).and_then(Value::str),
+                    ) else {
+                        return Err(Error::Profile(
+                            "Subject is not an array of arrays of pairs".into(),
+                        ));
                     };
                     subject.push((subject_oid(id)?, value.to_owned()));
                 }
@@ -174,7 +203,10 @@ impl ScepSettings {
             subject,
             key_size,
             key_usage: content.want_integer("Key Usage")?.unwrap_or(0),
-            ca_fingerprint: content.find("CAFingerprint").and_then(Value::data).map(<[u8]>::to_vec),
+            ca_fingerprint: content
+                .find("CAFingerprint")
+                .and_then(Value::data)
+                .map(<[u8]>::to_vec),
         })
     }
 }
@@ -253,7 +285,9 @@ impl EnrollmentProfile {
         match (mode.as_deref(), access_rights) {
             (Some("BYOD"), Some(_)) => return Err(refuse("AccessRights in a user enrollment")),
             (None, None) => return Err(refuse("no AccessRights")),
-            (_, Some(rights)) if !(1..=8191).contains(&rights) => return Err(refuse("AccessRights out of range")),
+            (_, Some(rights)) if !(1..=8191).contains(&rights) => {
+                return Err(refuse("AccessRights out of range"));
+            }
             // Inspecting profiles is required to install them, and so on (bits in pairs).
             (_, Some(rights)) if rights & 2 != 0 && rights & 1 == 0 => {
                 return Err(refuse("AccessRights 2 without 1"));
@@ -264,12 +298,20 @@ impl EnrollmentProfile {
             None => Vec::new(),
             Some(list) => list
                 .array()
-                .and_then(|items| items.iter().map(|item| item.str().map(str::to_owned)).collect())
+                .and_then(|items| {
+                    items
+                        .iter()
+                        .map(|item| item.str().map(str::to_owned))
+                        .collect()
+                })
                 .ok_or_else(|| refuse("ServerCapabilities is not an array of strings"))?,
         };
         Ok(Self {
             identifier: installed.identifier.clone(),
-            check_in_url: mdm.want_str("CheckInURL")?.unwrap_or(&server_url).to_owned(),
+            check_in_url: mdm
+                .want_str("CheckInURL")?
+                .unwrap_or(&server_url)
+                .to_owned(),
             server_url,
             topic,
             sign_message: mdm.want_boolean("SignMessage")?.unwrap_or(false),

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     cms::{Attribute, Cipher, Form, SignedData, Signing, decrypt, encrypt},
     csr,
-    der::{octets, printable},
+    der::{Element, octets, printable},
     http::{Client, Request},
     keys::{Algorithm, Digest, Key},
     random::secret,
@@ -41,8 +41,15 @@ impl ScepAuthority {
             "application/x-x509-ca-ra-cert" => SignedData::parse(body)?.certificates,
             other => return Err(Error::Scep(format!("GetCACert answered {other:?}"))),
         };
-        let capabilities = capabilities.lines().map(|line| line.trim().to_owned()).filter(|l| !l.is_empty()).collect();
-        let authority = Self { capabilities, certificates };
+        let capabilities = capabilities
+            .lines()
+            .map(|line| line.trim().to_owned())
+            .filter(|l| !l.is_empty())
+            .collect();
+        let authority = Self {
+            capabilities,
+            certificates,
+        };
         authority.recipient()?;
         Ok(authority)
     }
@@ -50,9 +57,9 @@ impl ScepAuthority {
     /// True when the service lists a capability, in any case.
     #[must_use]
     pub fn can(&self, capability: &str) -> bool {
-        self.capabilities
-            .iter()
-            .any(|own| own.eq_ignore_ascii_case(capability) || own.eq_ignore_ascii_case("SCEPStandard"))
+        self.capabilities.iter().any(|own| {
+            own.eq_ignore_ascii_case(capability) || own.eq_ignore_ascii_case("SCEPStandard")
+        })
     }
 
     /// The certificates offered.
@@ -67,7 +74,11 @@ impl ScepAuthority {
     /// # Errors
     /// When none has an RSA key that may.
     pub fn recipient(&self) -> Result<&Certificate> {
-        let fits = |c: &&Certificate| c.key_usage.is_none_or(|flags| flags & usage::KEY_ENCIPHERMENT != 0) && is_rsa(c);
+        let fits = |c: &&Certificate| {
+            c.key_usage
+                .is_none_or(|flags| flags & usage::KEY_ENCIPHERMENT != 0)
+                && is_rsa(c)
+        };
         self.certificates
             .iter()
             .filter(|c| !c.is_ca)
@@ -77,18 +88,35 @@ impl ScepAuthority {
     }
 
     fn check_fingerprint(&self, wanted: &[u8]) -> Result<()> {
-        let digest = if wanted.len() == 20 { Digest::Sha1 } else { Digest::Sha256 };
-        if self.certificates.iter().any(|certificate| digest.of(&certificate.der) == wanted) {
+        let digest = if wanted.len() == 20 {
+            Digest::Sha1
+        } else {
+            Digest::Sha256
+        };
+        if self
+            .certificates
+            .iter()
+            .any(|certificate| digest.of(&certificate.der) == wanted)
+        {
             Ok(())
         } else {
-            Err(Error::Scep("no certificate has the profile's CAFingerprint".into()))
+            Err(Error::Scep(
+                "no certificate has the profile's CAFingerprint".into(),
+            ))
         }
     }
 }
 
 fn is_rsa(certificate: &Certificate) -> bool {
-    // The object identifier of rsaEncryption, as encoded.
-    certificate.spki.windows(9).any(|window| window == [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01])
+    let algorithm = || {
+        Element::only(&certificate.spki)?
+            .inside()
+            .next()?
+            .inside()
+            .next()?
+            .oid()
+    };
+    algorithm().is_ok_and(|id| id == "1.2.840.113549.1.1.1")
 }
 
 /// What is asked for.
@@ -133,19 +161,35 @@ impl ScepExchange {
         } else if authority.can("DES3") {
             Cipher::TripleDes
         } else {
-            return Err(Error::Scep("the service offers neither AES nor DES3".into()));
+            return Err(Error::Scep(
+                "the service offers neither AES nor DES3".into(),
+            ));
         };
-        let pairs: Vec<(&str, &str)> =
-            request.settings.subject.iter().map(|(id, value)| (id.as_str(), value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> = request
+            .settings
+            .subject
+            .iter()
+            .map(|(id, value)| (id.as_str(), value.as_str()))
+            .collect();
         let subject = x509::name(&pairs);
         // A renewal is signed by the old identity, if that can decrypt the reply.
-        let renews = request.renews.filter(|(key, _)| key.algorithm() == Algorithm::Rsa2048 && authority.can("Renewal"));
+        let renews = request
+            .renews
+            .filter(|(key, _)| key.algorithm() == Algorithm::Rsa2048 && authority.can("Renewal"));
         let usage_flags = [(1, usage::DIGITAL_SIGNATURE), (4, usage::KEY_ENCIPHERMENT)]
             .iter()
             .filter(|(bit, _)| request.settings.key_usage & bit != 0)
             .fold(0, |flags, (_, flag)| flags | flag);
-        let extensions = if usage_flags == 0 { vec![] } else { vec![x509::key_usage(usage_flags)] };
-        let challenge = if renews.is_some() { None } else { request.settings.challenge.as_deref() };
+        let extensions = if usage_flags == 0 {
+            vec![]
+        } else {
+            vec![x509::key_usage(usage_flags)]
+        };
+        let challenge = if renews.is_some() {
+            None
+        } else {
+            request.settings.challenge.as_deref()
+        };
         let csr = csr::write(request.key, &subject, challenge, &extensions)?;
         let (signer_key, signer, message_type) = match renews {
             Some((key, certificate)) => (key.clone(), certificate.clone(), "17"),
@@ -160,16 +204,43 @@ impl ScepExchange {
             }
         };
         let nonce: [u8; 16] = secret();
-        let transaction = hex::encode_upper(Digest::Sha1.of(&[request.key.spki(), &nonce].concat()));
+        let transaction =
+            hex::encode_upper(Digest::Sha1.of(&[request.key.spki(), &nonce].concat()));
         let attributes = vec![
-            Attribute { id: MESSAGE_TYPE, value: printable(message_type) },
-            Attribute { id: TRANSACTION_ID, value: printable(&transaction) },
-            Attribute { id: SENDER_NONCE, value: octets(&nonce) },
+            Attribute {
+                id: MESSAGE_TYPE,
+                value: printable(message_type),
+            },
+            Attribute {
+                id: TRANSACTION_ID,
+                value: printable(&transaction),
+            },
+            Attribute {
+                id: SENDER_NONCE,
+                value: octets(&nonce),
+            },
         ];
         let enveloped = encrypt(&csr, authority.recipient()?, cipher)?;
-        let signing = Signing { attributes, ..Signing::new(&signer_key, &signer, request.now) };
-        let message = signing.sign(&enveloped, Form { attached: true, ber: false })?;
-        Ok(Self { message, transaction, nonce, signer, wanted_spki: request.key.spki().to_vec(), cipher, signer_key })
+        let signing = Signing {
+            attributes,
+            ..Signing::new(&signer_key, &signer, request.now)
+        };
+        let message = signing.sign(
+            &enveloped,
+            Form {
+                attached: true,
+                ber: false,
+            },
+        )?;
+        Ok(Self {
+            message,
+            transaction,
+            nonce,
+            signer,
+            wanted_spki: request.key.spki().to_vec(),
+            cipher,
+            signer_key,
+        })
     }
 
     /// Reads the CertRep and takes the certificate out of it.
@@ -182,9 +253,15 @@ impl ScepExchange {
         let signed = SignedData::parse(reply)?;
         let verified = signed.verify(None)?;
         if !authority.certificates.contains(&verified.signer) {
-            return Err(bad("CertRep is signed by a certificate that GetCACert does not offer"));
+            return Err(bad(
+                "CertRep is signed by a certificate that GetCACert does not offer",
+            ));
         }
-        let text = |id: &str| verified.attribute(id).and_then(|value| std::str::from_utf8(value).ok());
+        let text = |id: &str| {
+            verified
+                .attribute(id)
+                .and_then(|value| std::str::from_utf8(value).ok())
+        };
         if text(MESSAGE_TYPE) != Some("3") {
             return Err(bad("the reply is no CertRep"));
         }
@@ -196,11 +273,19 @@ impl ScepExchange {
         }
         match text(PKI_STATUS) {
             Some("0") => {}
-            Some("2") => return Err(bad(&format!("refused with failInfo {}", text(FAIL_INFO).unwrap_or("missing")))),
+            Some("2") => {
+                return Err(bad(&format!(
+                    "refused with failInfo {}",
+                    text(FAIL_INFO).unwrap_or("missing")
+                )));
+            }
             Some("3") => return Err(bad("pending, and this client does not poll")),
             other => return Err(bad(&format!("pkiStatus {other:?}"))),
         }
-        let content = signed.content.as_deref().ok_or_else(|| bad("CertRep without content"))?;
+        let content = signed
+            .content
+            .as_deref()
+            .ok_or_else(|| bad("CertRep without content"))?;
         let (inner, cipher) = decrypt(content, &self.signer_key, &self.signer)?;
         if cipher != self.cipher {
             return Err(bad("the reply uses another cipher than the request"));
@@ -221,18 +306,33 @@ fn self_signed(key: &Key, subject: &[u8], now: i64) -> Result<Certificate> {
         not_before: now - 3600,
         not_after: now + 86_400,
         spki: key.spki().to_vec(),
-        extensions: vec![x509::key_usage(usage::DIGITAL_SIGNATURE | usage::KEY_ENCIPHERMENT)],
+        extensions: vec![x509::key_usage(
+            usage::DIGITAL_SIGNATURE | usage::KEY_ENCIPHERMENT,
+        )],
     };
     template.sign(subject, key)
 }
 
 /// Asks the service for its capabilities and certificates.
-pub(super) async fn discover(client: &mut Client, settings: &ScepSettings) -> Result<ScepAuthority> {
+pub(super) async fn discover(
+    client: &mut Client,
+    settings: &ScepSettings,
+) -> Result<ScepAuthority> {
     let url = |operation: &str| {
-        format!("{}?operation={operation}&message={}", settings.url, percent(&settings.name))
+        format!(
+            "{}?operation={operation}&message={}",
+            settings.url,
+            percent(&settings.name)
+        )
     };
-    let capabilities = client.send(&Request::get(&url("GetCACaps"))).await?.ok("GetCACaps")?;
-    let certificates = client.send(&Request::get(&url("GetCACert"))).await?.ok("GetCACert")?;
+    let capabilities = client
+        .send(&Request::get(&url("GetCACaps")))
+        .await?
+        .ok("GetCACaps")?;
+    let certificates = client
+        .send(&Request::get(&url("GetCACert")))
+        .await?
+        .ok("GetCACert")?;
     let authority = ScepAuthority::read(
         &String::from_utf8_lossy(&capabilities.body),
         &certificates.media_type(),
@@ -260,11 +360,17 @@ pub(super) async fn obtain(
             body: Bytes::from(exchange.message.clone()),
         }
     } else {
-        Request::get(&format!("{url}&message={}", percent(&STANDARD.encode(&exchange.message))))
+        Request::get(&format!(
+            "{url}&message={}",
+            percent(&STANDARD.encode(&exchange.message))
+        ))
     };
     let reply = client.send(&message).await?.ok("PKIOperation")?;
     if reply.media_type() != "application/x-pki-message" {
-        return Err(Error::Scep(format!("PKIOperation answered {:?}", reply.media_type())));
+        return Err(Error::Scep(format!(
+            "PKIOperation answered {:?}",
+            reply.media_type()
+        )));
     }
     exchange.finish(&reply.body, authority)
 }

@@ -8,13 +8,12 @@ use super::{
     commands::{self, Effect, Failure},
 };
 use crate::{
-    Error, Result,
-    dict,
+    Error, Result, dict,
     plist::{Dictionary, Lookup as _, Value},
 };
 
 /// More commands than this in one session is a loop.
-const MAX_COMMANDS: usize = 10_000;
+const MAX_COMMANDS: usize = 1000;
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +105,11 @@ impl Device {
         if enrollment.push_magic == magic {
             return self.connect().await.map(Some);
         }
-        let user = enrollment.users.values().find(|user| user.push_magic == magic).map(|user| user.user_id.clone());
+        let user = enrollment
+            .users
+            .values()
+            .find(|user| user.push_magic == magic)
+            .map(|user| user.user_id.clone());
         if let Some(user) = user {
             return self.connect_user(&user).await.map(Some);
         }
@@ -122,7 +125,11 @@ impl Device {
         self.state.sessions += 1;
         let mut session = Session::default();
         self.replay(channel, &mut session).await?;
-        let kept = self.unsent.iter().position(|unsent| unsent.channel == *channel).map(|at| self.unsent.remove(at));
+        let kept = self
+            .unsent
+            .iter()
+            .position(|unsent| unsent.channel == *channel)
+            .map(|at| self.unsent.remove(at));
         let (mut body, mut is_result) = match kept {
             Some(kept) => (kept.body, true),
             None => {
@@ -132,7 +139,9 @@ impl Device {
             }
         };
         for _ in 0..MAX_COMMANDS {
-            let reply = self.deliver(channel, &body, is_result, &mut session).await?;
+            let reply = self
+                .deliver(channel, &body, is_result, &mut session)
+                .await?;
             if self.after_delivery().await? || reply.is_empty() {
                 self.finish(channel, &mut session).await?;
                 return Ok(session);
@@ -140,7 +149,9 @@ impl Device {
             body = self.handle(channel, &reply, &mut session).await?;
             is_result = true;
         }
-        Err(Error::Http(format!("more than {MAX_COMMANDS} commands in one session")))
+        Err(Error::Http(format!(
+            "more than {MAX_COMMANDS} commands in one session"
+        )))
     }
 
     async fn replay(&mut self, channel: &Channel, session: &mut Session) -> Result<()> {
@@ -148,23 +159,43 @@ impl Device {
         if !self.random.chance(chance) {
             return Ok(());
         }
-        let Some(old) = self.last_result.clone().filter(|old| old.channel == *channel) else { return Ok(()) };
+        let Some(old) = self
+            .last_result
+            .clone()
+            .filter(|old| old.channel == *channel)
+        else {
+            return Ok(());
+        };
         session.replayed = true;
         // Whatever the reply offers, the replay is not answered: the session starts after it.
-        self.send_bytes(Endpoint::Command, old.body, false).await?.ok("a repeated result")?;
+        self.send_bytes(Endpoint::Command, old.body, false)
+            .await?
+            .ok("a repeated result")?;
         Ok(())
     }
 
     /// Sends Idle or a result until a reply arrives, and returns the reply's body.
-    async fn deliver(&mut self, channel: &Channel, body: &Bytes, is_result: bool, session: &mut Session) -> Result<Bytes> {
+    async fn deliver(
+        &mut self,
+        channel: &Channel,
+        body: &Bytes,
+        is_result: bool,
+        session: &mut Session,
+    ) -> Result<Bytes> {
         let by_former = is_result && std::mem::take(&mut self.acknowledge_by_former);
         let keep = |device: &mut Self| {
             if is_result && device.state.enrollment.is_some() {
-                device.unsent.push(Unsent { channel: channel.clone(), body: body.clone() });
+                device.unsent.push(Unsent {
+                    channel: channel.clone(),
+                    body: body.clone(),
+                });
             }
         };
         loop {
-            let reply = match self.send_bytes(Endpoint::Command, body.clone(), by_former).await {
+            let reply = match self
+                .send_bytes(Endpoint::Command, body.clone(), by_former)
+                .await
+            {
                 Ok(reply) => reply,
                 Err(error) => {
                     keep(self);
@@ -183,18 +214,34 @@ impl Device {
                 continue;
             }
             if is_result {
-                self.last_result = Some(Unsent { channel: channel.clone(), body: body.clone() });
+                self.last_result = Some(Unsent {
+                    channel: channel.clone(),
+                    body: body.clone(),
+                });
             }
             return Ok(reply.body);
         }
     }
 
     /// Executes the command in a reply and returns the encoded result.
-    async fn handle(&mut self, channel: &Channel, reply: &[u8], session: &mut Session) -> Result<Bytes> {
+    async fn handle(
+        &mut self,
+        channel: &Channel,
+        reply: &[u8],
+        session: &mut Session,
+    ) -> Result<Bytes> {
         let envelope = Value::parse(reply)?;
         let uuid = envelope.need_str("CommandUUID")?.to_owned();
-        let command = envelope.get("Command").and_then(Value::dictionary).cloned().unwrap_or_default();
-        let request_type = command.get("RequestType").and_then(Value::str).unwrap_or("").to_owned();
+        let command = envelope
+            .get("Command")
+            .and_then(Value::dictionary)
+            .cloned()
+            .unwrap_or_default();
+        let request_type = command
+            .get("RequestType")
+            .and_then(Value::str)
+            .unwrap_or("")
+            .to_owned();
         let mut result = self.sender(channel)?;
         result.extend(dict! { "CommandUUID" => &uuid });
         let outcome = if self.wants_not_now(&request_type) {
@@ -215,8 +262,17 @@ impl Device {
         if let Outcome::Error(refusal) = &outcome {
             result.extend(dict! { "ErrorChain" => vec![Value::from(error_item(refusal))] });
         }
-        self.emit(EventKind::Executed { request_type: request_type.clone(), status: outcome.status() });
-        let executed = Executed { uuid, request_type, command, outcome, user: channel.user().map(str::to_owned) };
+        self.emit(EventKind::Executed {
+            request_type: request_type.clone(),
+            status: outcome.status(),
+        });
+        let executed = Executed {
+            uuid,
+            request_type,
+            command,
+            outcome,
+            user: channel.user().map(str::to_owned),
+        };
         self.remember(executed.clone());
         session.commands.push(executed);
         Ok(self.encode(result))
@@ -224,7 +280,10 @@ impl Device {
 
     /// Apple never answers NotNow to these.
     fn wants_not_now(&mut self, request_type: &str) -> bool {
-        if matches!(request_type, "DeviceLock" | "EraseDevice" | "ClearPasscode" | "EnableLostMode" | "DeviceLocation") {
+        if matches!(
+            request_type,
+            "DeviceLock" | "EraseDevice" | "ClearPasscode" | "EnableLostMode" | "DeviceLocation"
+        ) {
             return false;
         }
         if self.behavior.not_now_first > 0 {
@@ -265,7 +324,9 @@ impl Device {
     }
 
     async fn finish(&mut self, channel: &Channel, session: &mut Session) -> Result<()> {
-        self.emit(EventKind::SessionEnded { commands: session.commands.len() });
+        self.emit(EventKind::SessionEnded {
+            commands: session.commands.len(),
+        });
         for (channel, tokens) in std::mem::take(&mut self.wanted_sync) {
             if self.state.enrollment.is_some() {
                 self.synchronize(&channel, tokens.as_deref()).await?;

@@ -2,8 +2,8 @@
 
 use aws_lc_rs::{
     cipher::{
-        AES_128, AES_192, AES_256, Algorithm, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey,
-        PaddedBlockEncryptingKey, UnboundCipherKey,
+        AES_128, AES_192, AES_256, Algorithm, DecryptionContext, EncryptionContext,
+        PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
     },
     iv::FixedLength,
     rsa::{Pkcs1PublicEncryptingKey, PublicEncryptingKey},
@@ -71,7 +71,11 @@ pub fn encrypt(content: &[u8], recipient: &Certificate, cipher: Cipher) -> Resul
     let key: [u8; 32] = secret();
     let key = &key[..cipher.key_length()];
     let iv: [u8; 16] = secret();
-    let iv = if cipher == Cipher::TripleDes { &iv[..8] } else { &iv[..] };
+    let iv = if cipher == Cipher::TripleDes {
+        &iv[..8]
+    } else {
+        &iv[..]
+    };
     let context = match <[u8; 16]>::try_from(iv) {
         Ok(iv) => EncryptionContext::Iv128(FixedLength::from(iv)),
         Err(_) => EncryptionContext::Iv64(FixedLength::try_from(iv).map_err(failed)?),
@@ -82,7 +86,8 @@ pub fn encrypt(content: &[u8], recipient: &Certificate, cipher: Cipher) -> Resul
         .and_then(|key| key.less_safe_encrypt(&mut ciphertext, context))
         .map_err(failed)?;
 
-    let public = PublicEncryptingKey::from_der(&recipient.spki).map_err(|_| Error::Key("the recipient has no RSA key"))?;
+    let public = PublicEncryptingKey::from_der(&recipient.spki)
+        .map_err(|_| Error::Key("the recipient has no RSA key"))?;
     let public = Pkcs1PublicEncryptingKey::new(public).map_err(failed)?;
     let mut wrapped = vec![0; public.ciphertext_size()];
     let wrapped = public.encrypt(key, &mut wrapped).map_err(failed)?.to_vec();
@@ -93,8 +98,11 @@ pub fn encrypt(content: &[u8], recipient: &Certificate, cipher: Cipher) -> Resul
         sequence(&[oid("1.2.840.113549.1.1.1"), null()]),
         octets(&wrapped),
     ]);
-    let encrypted =
-        sequence(&[oid(DATA), sequence(&[oid(cipher.oid()), octets(iv)]), implicit(0, &ciphertext)]);
+    let encrypted = sequence(&[
+        oid(DATA),
+        sequence(&[oid(cipher.oid()), octets(iv)]),
+        implicit(0, &ciphertext),
+    ]);
     let enveloped = sequence(&[integer(0), set(&[info]), encrypted]);
     Ok(sequence(&[oid(ENVELOPED_DATA), explicit(0, &enveloped)]))
 }
@@ -126,7 +134,8 @@ pub fn decrypt(bytes: &[u8], key: &Key, own: &Certificate) -> Result<(Vec<u8>, C
             return Err(Error::Cms(format!("key encryption {algorithm}")));
         }
         let mut pair = id.inside();
-        let ours = id.tag != tag::SEQUENCE || (pair.next()?.raw == own.issuer && pair.next()?.unsigned()? == own.serial);
+        let ours = id.tag != tag::SEQUENCE
+            || (pair.next()?.raw == own.issuer && pair.next()?.unsigned()? == own.serial);
         if ours {
             wrapped = Some(info.expect(tag::OCTETS)?.content);
         }
@@ -162,7 +171,10 @@ pub fn decrypt(bytes: &[u8], key: &Key, own: &Certificate) -> Result<(Vec<u8>, C
         Err(_) => DecryptionContext::Iv64(FixedLength::try_from(iv).map_err(failed)?),
     };
     let plain = PaddedBlockDecryptingKey::cbc_pkcs7(unbound)
-        .and_then(|key| key.decrypt(&mut in_out, context).map(|plain| plain.to_vec()))
+        .and_then(|key| {
+            key.decrypt(&mut in_out, context)
+                .map(|plain| plain.to_vec())
+        })
         .map_err(failed)?;
     Ok((plain, cipher))
 }

@@ -45,7 +45,13 @@ impl<'a> Signing<'a> {
     /// A signature without further attributes.
     #[must_use]
     pub const fn new(key: &'a Key, certificate: &'a Certificate, at: i64) -> Self {
-        Self { key, certificate, chain: &[], at, attributes: Vec::new() }
+        Self {
+            key,
+            certificate,
+            chain: &[],
+            at,
+            attributes: Vec::new(),
+        }
     }
 
     /// Signs `content` with SHA-256.
@@ -60,15 +66,26 @@ impl<'a> Signing<'a> {
         }
         let signer = self.signer_info(content, &digest_algorithm)?;
         if form.ber {
-            return Ok(streamed(content, form.attached, &digest_algorithm, &certificates, &signer));
+            return Ok(streamed(
+                content,
+                form.attached,
+                &digest_algorithm,
+                &certificates,
+                &signer,
+            ));
         }
         let encapsulated = if form.attached {
             sequence(&[oid(DATA), explicit(0, &octets(content))])
         } else {
             sequence(&[oid(DATA)])
         };
-        let signed =
-            sequence(&[integer(1), set(&[digest_algorithm]), encapsulated, tlv(0xa0, &certificates), set(&[signer])]);
+        let signed = sequence(&[
+            integer(1),
+            set(&[digest_algorithm]),
+            encapsulated,
+            tlv(0xa0, &certificates),
+            set(&[signer]),
+        ]);
         Ok(sequence(&[oid(SIGNED_DATA), explicit(0, &signed)]))
     }
 
@@ -79,7 +96,11 @@ impl<'a> Signing<'a> {
             attribute(SIGNING_TIME, &time(self.at)),
             attribute(MESSAGE_DIGEST, &octets(&Digest::Sha256.of(content))),
         ];
-        attributes.extend(self.attributes.iter().map(|extra| attribute(extra.id, &extra.value)));
+        attributes.extend(
+            self.attributes
+                .iter()
+                .map(|extra| attribute(extra.id, &extra.value)),
+        );
         let signed = set_of(attributes);
         let signature = self.key.sign(&signed)?;
         let algorithm = match self.key.algorithm() {
@@ -93,7 +114,10 @@ impl<'a> Signing<'a> {
         }
         Ok(sequence(&[
             integer(1),
-            sequence(&[self.certificate.issuer.clone(), unsigned(&self.certificate.serial)]),
+            sequence(&[
+                self.certificate.issuer.clone(),
+                unsigned(&self.certificate.serial),
+            ]),
             digest_algorithm.to_vec(),
             sent,
             algorithm,
@@ -105,16 +129,37 @@ impl<'a> Signing<'a> {
 /// SignedData that only carries certificates (RFC 8894 section 3.4).
 #[must_use]
 pub fn certificates_only(certificates: &[Certificate]) -> Vec<u8> {
-    let all: Vec<u8> = certificates.iter().flat_map(|certificate| certificate.der.clone()).collect();
+    let all: Vec<u8> = certificates
+        .iter()
+        .flat_map(|certificate| certificate.der.clone())
+        .collect();
     let empty: [Vec<u8>; 0] = [];
-    let signed = sequence(&[integer(1), set(&empty), sequence(&[oid(DATA)]), tlv(0xa0, &all), set(&empty)]);
+    let signed = sequence(&[
+        integer(1),
+        set(&empty),
+        sequence(&[oid(DATA)]),
+        tlv(0xa0, &all),
+        set(&empty),
+    ]);
     sequence(&[oid(SIGNED_DATA), explicit(0, &signed)])
 }
 
-fn streamed(content: &[u8], attached: bool, digest_algorithm: &[u8], certificates: &[u8], signer: &[u8]) -> Vec<u8> {
+fn streamed(
+    content: &[u8],
+    attached: bool,
+    digest_algorithm: &[u8],
+    certificates: &[u8],
+    signer: &[u8],
+) -> Vec<u8> {
     let encapsulated = if attached {
         let chunks: Vec<u8> = content.chunks(200).flat_map(octets).collect();
-        indefinite(0x30, &[&oid(DATA), &indefinite(0xa0, &[&indefinite(0x24, &[&chunks])])])
+        indefinite(
+            0x30,
+            &[
+                &oid(DATA),
+                &indefinite(0xa0, &[&indefinite(0x24, &[&chunks])]),
+            ],
+        )
     } else {
         indefinite(0x30, &[&oid(DATA)])
     };

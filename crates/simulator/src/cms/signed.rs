@@ -42,7 +42,11 @@ impl Verified {
     /// The content octets of a signed attribute's single value.
     #[must_use]
     pub fn attribute(&self, id: &str) -> Option<&[u8]> {
-        let raw = self.attributes.iter().find(|(found, _)| found == id).map(|(_, raw)| raw)?;
+        let raw = self
+            .attributes
+            .iter()
+            .find(|(found, _)| found == id)
+            .map(|(_, raw)| raw)?;
         Element::only(raw).ok().map(|element| element.content)
     }
 }
@@ -79,7 +83,12 @@ impl SignedData {
         while !list.is_empty() {
             signers.push(Signer::read(list.expect(tag::SEQUENCE)?.inside())?);
         }
-        Ok(Self { content, certificates, content_type, signers })
+        Ok(Self {
+            content,
+            certificates,
+            content_type,
+            signers,
+        })
     }
 
     /// Verifies the single signature over the attached content, or `detached`.
@@ -89,16 +98,27 @@ impl SignedData {
     /// signature is wrong.
     pub fn verify(&self, detached: Option<&[u8]>) -> Result<Verified> {
         let bad = |why: &str| Error::Cms(why.to_owned());
-        let [signer] = self.signers.as_slice() else { return Err(bad("not exactly one signer")) };
+        let [signer] = self.signers.as_slice() else {
+            return Err(bad("not exactly one signer"));
+        };
         let content = match (&self.content, detached) {
             (Some(attached), None) => attached.as_slice(),
             (None, Some(detached)) => detached,
             (Some(_), Some(_)) => return Err(bad("content both attached and detached")),
             (None, None) => return Err(bad("no content")),
         };
-        let certificate = self.certificates.iter().find(|c| signer.is(c)).ok_or_else(|| bad("no signer certificate"))?;
+        let certificate = self
+            .certificates
+            .iter()
+            .find(|c| signer.is(c))
+            .ok_or_else(|| bad("no signer certificate"))?;
         let attributes = read_attributes(&signer.signed_attributes)?;
-        let value = |id: &str| attributes.iter().find(|(found, _)| found == id).map(|(_, raw)| raw.as_slice());
+        let value = |id: &str| {
+            attributes
+                .iter()
+                .find(|(found, _)| found == id)
+                .map(|(_, raw)| raw.as_slice())
+        };
         let digest = value(MESSAGE_DIGEST).ok_or_else(|| bad("no messageDigest"))?;
         if Element::only(digest)?.content != signer.digest.of(content) {
             return Err(bad("messageDigest is not the content's"));
@@ -107,8 +127,16 @@ impl SignedData {
         if Element::only(kind)?.oid()? != self.content_type {
             return Err(bad("contentType is not the content's"));
         }
-        verify(&certificate.spki, signer.digest, &signer.signed_attributes, &signer.signature)?;
-        Ok(Verified { signer: certificate.clone(), attributes })
+        verify(
+            &certificate.spki,
+            signer.digest,
+            &signer.signed_attributes,
+            &signer.signature,
+        )?;
+        Ok(Verified {
+            signer: certificate.clone(),
+            attributes,
+        })
     }
 }
 
@@ -124,21 +152,36 @@ impl Signer {
             key_id = Some(id.content.to_vec());
         }
         let digest = parts.expect(tag::SEQUENCE)?.inside().next()?.oid()?;
-        let digest = Digest::from_oid(&digest).ok_or_else(|| Error::Cms(format!("unknown digest {digest}")))?;
-        let attributes = parts.expect(0xa0).map_err(|_| Error::Cms("no signed attributes".into()))?;
+        let digest = Digest::from_oid(&digest)
+            .ok_or_else(|| Error::Cms(format!("unknown digest {digest}")))?;
+        let attributes = parts
+            .expect(0xa0)
+            .map_err(|_| Error::Cms("no signed attributes".into()))?;
         let mut signed_attributes = attributes.raw.to_vec();
         signed_attributes[0] = tag::SET;
         parts.expect(tag::SEQUENCE)?;
         let signature = parts.expect(tag::OCTETS)?.content.to_vec();
-        Ok(Self { issuer_serial, key_id, digest, signed_attributes, signature })
+        Ok(Self {
+            issuer_serial,
+            key_id,
+            digest,
+            signed_attributes,
+            signature,
+        })
     }
 
     fn is(&self, certificate: &Certificate) -> bool {
         if let Some((issuer, serial)) = &self.issuer_serial {
             return *issuer == certificate.issuer && *serial == certificate.serial;
         }
-        let subject_key = certificate.extensions.iter().find(|(id, _)| id == "2.5.29.14").map(|(_, value)| value);
-        let own = subject_key.and_then(|value| Element::only(value).ok()).map(|element| element.content);
+        let subject_key = certificate
+            .extensions
+            .iter()
+            .find(|(id, _)| id == "2.5.29.14")
+            .map(|(_, value)| value);
+        let own = subject_key
+            .and_then(|value| Element::only(value).ok())
+            .map(|element| element.content);
         own.is_some() && own == self.key_id.as_deref()
     }
 }

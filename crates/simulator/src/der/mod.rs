@@ -5,10 +5,10 @@ mod time;
 mod write;
 
 pub use read::{Element, Reader};
-pub use time::{civil, days_from_civil, parse_time, rfc3339, parse_rfc3339};
+pub use time::{civil, days_from_civil, parse_rfc3339, parse_time, rfc3339};
 pub use write::{
-    bits, boolean, explicit, generalized_time, ia5, implicit, integer, null, octets, oid, printable, sequence, set, set_of,
-    time, tlv, unsigned, utf8,
+    bits, boolean, explicit, generalized_time, ia5, implicit, integer, null, octets, oid,
+    printable, sequence, set, set_of, time, tlv, unsigned, utf8,
 };
 
 /// Universal and context tags used here, as whole identifier octets.

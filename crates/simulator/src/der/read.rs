@@ -22,7 +22,11 @@ impl<'a> Element<'a> {
     pub fn only(bytes: &'a [u8]) -> Result<Self> {
         let mut reader = Reader::new(bytes);
         let element = reader.next()?;
-        if reader.is_empty() { Ok(element) } else { Err(Error::Der("bytes after the element")) }
+        if reader.is_empty() {
+            Ok(element)
+        } else {
+            Err(Error::Der("bytes after the element"))
+        }
     }
 
     /// The elements inside.
@@ -59,7 +63,11 @@ impl<'a> Element<'a> {
         if self.content.last().is_some_and(|byte| byte & 0x80 != 0) {
             return Err(Error::Der("object identifier cut short"));
         }
-        Ok(arcs.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
+        Ok(arcs
+            .iter()
+            .map(u64::to_string)
+            .collect::<Vec<_>>()
+            .join("."))
     }
 
     /// Bytes of a BIT STRING with no unused bits.
@@ -123,9 +131,14 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// When bytes are missing, the tag has more than one octet or the length is indefinite.
-    #[expect(clippy::should_implement_trait, reason = "yields a Result and never ends an iteration silently")]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "yields a Result and never ends an iteration silently"
+    )]
     pub fn next(&mut self) -> Result<Element<'a>> {
-        let [tag, first, ..] = *self.rest else { return Err(Error::Der("cut short")) };
+        let [tag, first, ..] = *self.rest else {
+            return Err(Error::Der("cut short"));
+        };
         if tag & 0x1f == 0x1f {
             return Err(Error::Der("tag of several octets"));
         }
@@ -137,11 +150,23 @@ impl<'a> Reader<'a> {
                 return Err(Error::Der("indefinite or oversized length"));
             }
             let digits = self.rest.get(2..2 + count).ok_or(Error::Der("cut short"))?;
-            (2 + count, digits.iter().fold(0_usize, |sum, digit| sum << 8 | usize::from(*digit)))
+            (
+                2 + count,
+                digits
+                    .iter()
+                    .fold(0_usize, |sum, digit| sum << 8 | usize::from(*digit)),
+            )
         };
-        let raw = self.rest.get(..header + length).ok_or(Error::Der("cut short"))?;
+        let raw = self
+            .rest
+            .get(..header + length)
+            .ok_or(Error::Der("cut short"))?;
         self.rest = &self.rest[raw.len()..];
-        Ok(Element { tag, content: &raw[header..], raw })
+        Ok(Element {
+            tag,
+            content: &raw[header..],
+            raw,
+        })
     }
 
     /// The next element, which must have this identifier octet.
@@ -150,7 +175,11 @@ impl<'a> Reader<'a> {
     /// As [`Reader::next`], and when the tag differs.
     pub fn expect(&mut self, tag: u8) -> Result<Element<'a>> {
         let element = self.next()?;
-        if element.tag == tag { Ok(element) } else { Err(Error::Der("unexpected tag")) }
+        if element.tag == tag {
+            Ok(element)
+        } else {
+            Err(Error::Der("unexpected tag"))
+        }
     }
 
     /// The next element when it has this identifier octet.
@@ -158,7 +187,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Reader::next`].
     pub fn optional(&mut self, tag: u8) -> Result<Option<Element<'a>>> {
-        if self.peek() == Some(tag) { self.next().map(Some) } else { Ok(None) }
+        if self.peek() == Some(tag) {
+            self.next().map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 
@@ -170,9 +203,16 @@ mod tests {
 
     #[test]
     fn reads_back_what_was_written() {
-        let bytes = sequence(&[oid("1.2.840.113549.1.7.2"), unsigned(&[0x80, 1]), utf8(&"é".repeat(200))]);
+        let bytes = sequence(&[
+            oid("1.2.840.113549.1.7.2"),
+            unsigned(&[0x80, 1]),
+            utf8(&"é".repeat(200)),
+        ]);
         let mut inside = Element::only(&bytes).unwrap().inside();
-        assert_eq!(inside.next().unwrap().oid().unwrap(), "1.2.840.113549.1.7.2");
+        assert_eq!(
+            inside.next().unwrap().oid().unwrap(),
+            "1.2.840.113549.1.7.2"
+        );
         assert_eq!(inside.next().unwrap().unsigned().unwrap(), [0x80, 1]);
         assert_eq!(inside.next().unwrap().text().unwrap(), "é".repeat(200));
         assert!(inside.is_empty());

@@ -16,9 +16,20 @@ pub fn civil(seconds: i64) -> (i64, u32, u32, u32, u32, u32) {
     let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * of_year + 2) / 153;
     let day = (of_year - (153 * shifted + 2) / 5 + 1) as u32;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 } as u32;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    } as u32;
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    (year, month, day, second / 3600, second / 60 % 60, second % 60)
+    (
+        year,
+        month,
+        day,
+        second / 3600,
+        second / 60 % 60,
+        second % 60,
+    )
 }
 
 /// Days since 1970 of a calendar date.
@@ -50,7 +61,12 @@ pub fn parse_time(element: &Element<'_>) -> Result<i64> {
         return Err(Error::Der("time without Z"));
     }
     let part = |at: usize| digits(text, rest + at, 2);
-    Ok(seconds(year, part(0)?, part(2)?, [part(4)?, part(6)?, part(8)?]))
+    Ok(seconds(
+        year,
+        part(0)?,
+        part(2)?,
+        [part(4)?, part(6)?, part(8)?],
+    ))
 }
 
 /// `2026-01-31T08:00:00Z` of seconds since 1970.
@@ -69,7 +85,12 @@ pub fn parse_rfc3339(text: &str) -> Result<i64> {
     if !text.ends_with('Z') {
         return Err(Error::Der("time without Z"));
     }
-    Ok(seconds(digits(text, 0, 4)?, part(5)?, part(8)?, [part(11)?, part(14)?, part(17)?]))
+    Ok(seconds(
+        digits(text, 0, 4)?,
+        part(5)?,
+        part(8)?,
+        [part(11)?, part(14)?, part(17)?],
+    ))
 }
 
 fn seconds(year: i64, month: i64, day: i64, [hour, minute, second]: [i64; 3]) -> i64 {
@@ -90,7 +111,14 @@ mod tests {
 
     #[test]
     fn calendar_round_trips() {
-        for seconds in [0, 951_782_400, 1_767_225_599, 1_772_323_200, 4_102_444_800, -1] {
+        for seconds in [
+            0,
+            951_782_400,
+            1_767_225_599,
+            1_772_323_200,
+            4_102_444_800,
+            -1,
+        ] {
             assert_eq!(parse_rfc3339(&rfc3339(seconds)).unwrap(), seconds);
             let der = super::super::time(seconds);
             assert_eq!(parse_time(&Element::only(&der).unwrap()).unwrap(), seconds);
@@ -100,7 +128,12 @@ mod tests {
 
     #[test]
     fn malformed_times_are_refused() {
-        for text in ["2026-01-31T08:00:00", "2026-01-31", "Z", "20x6-01-31T08:00:00Z"] {
+        for text in [
+            "2026-01-31T08:00:00",
+            "2026-01-31",
+            "Z",
+            "20x6-01-31T08:00:00Z",
+        ] {
             assert!(parse_rfc3339(text).is_err(), "{text}");
         }
     }

@@ -11,7 +11,10 @@ pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
         out.push(length as u8);
     } else {
         let bytes = length.to_be_bytes();
-        let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len() - 1);
+        let start = bytes
+            .iter()
+            .position(|byte| *byte != 0)
+            .unwrap_or(bytes.len() - 1);
         out.push(0x80 | (bytes.len() - start) as u8);
         out.extend_from_slice(&bytes[start..]);
     }
@@ -65,7 +68,10 @@ pub fn integer(value: u64) -> Vec<u8> {
 /// INTEGER from big-endian unsigned bytes.
 #[must_use]
 pub fn unsigned(bytes: &[u8]) -> Vec<u8> {
-    let start = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len().saturating_sub(1));
+    let start = bytes
+        .iter()
+        .position(|byte| *byte != 0)
+        .unwrap_or(bytes.len().saturating_sub(1));
     let digits = bytes.get(start..).unwrap_or(&[]);
     let mut content = Vec::with_capacity(digits.len() + 1);
     if digits.first().is_none_or(|first| first & 0x80 != 0) {
@@ -78,8 +84,14 @@ pub fn unsigned(bytes: &[u8]) -> Vec<u8> {
 /// OBJECT IDENTIFIER from dotted numbers; numbers that do not parse count as 0.
 #[must_use]
 pub fn oid(dotted: &str) -> Vec<u8> {
-    let arcs: Vec<u64> = dotted.split('.').map(|arc| arc.parse().unwrap_or(0)).collect();
-    let (first, second) = (arcs.first().copied().unwrap_or(0), arcs.get(1).copied().unwrap_or(0));
+    let arcs: Vec<u64> = dotted
+        .split('.')
+        .map(|arc| arc.parse().unwrap_or(0))
+        .collect();
+    let (first, second) = (
+        arcs.first().copied().unwrap_or(0),
+        arcs.get(1).copied().unwrap_or(0),
+    );
     let mut content = Vec::new();
     for arc in std::iter::once(first * 40 + second).chain(arcs.into_iter().skip(2)) {
         let groups = (64 - arc.leading_zeros()).div_ceil(7).max(1);
@@ -134,7 +146,10 @@ pub fn ia5(text: &str) -> Vec<u8> {
 pub fn time(seconds: i64) -> Vec<u8> {
     let (year, month, day, hour, minute, second) = civil(seconds);
     if (1950..2050).contains(&year) {
-        let text = format!("{:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}Z", year % 100);
+        let text = format!(
+            "{:02}{month:02}{day:02}{hour:02}{minute:02}{second:02}Z",
+            year % 100
+        );
         tlv(tag::UTC_TIME, text.as_bytes())
     } else {
         generalized_time(seconds)
@@ -163,7 +178,10 @@ mod tests {
 
     #[test]
     fn known_encodings() {
-        assert_eq!(oid("1.2.840.113549"), [0x06, 0x06, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]);
+        assert_eq!(
+            oid("1.2.840.113549"),
+            [0x06, 0x06, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d]
+        );
         assert_eq!(oid("2.5.4.3"), [0x06, 0x03, 0x55, 0x04, 0x03]);
         assert_eq!(integer(0), [0x02, 0x01, 0x00]);
         assert_eq!(integer(127), [0x02, 0x01, 0x7f]);

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tokio::task::JoinSet;
@@ -15,6 +15,7 @@ use super::{Histogram, LeanDevice};
 use crate::{
     Error, Result,
     apple::{Device, Kind},
+    clock,
     http::Tls,
     keys::{Algorithm, Key, Pool},
 };
@@ -64,7 +65,13 @@ impl Enrolled {
 ///
 /// # Errors
 /// When the trust anchors are malformed. Failed enrollments are counted in the result.
-pub async fn enroll(url: &str, ca_pem: &str, seeds: &Seeds, keys: Pool, concurrency: usize) -> Result<Enrolled> {
+pub async fn enroll(
+    url: &str,
+    ca_pem: &str,
+    seeds: &Seeds,
+    keys: Pool,
+    concurrency: usize,
+) -> Result<Enrolled> {
     let tls = Tls::new(ca_pem, None)?;
     // One transport key for all: replies to P-256 requests need an RSA key to be encrypted to.
     let transport = match keys.algorithm() {
@@ -73,7 +80,7 @@ pub async fn enroll(url: &str, ca_pem: &str, seeds: &Seeds, keys: Pool, concurre
     };
     let next = Arc::new(AtomicU64::new(seeds.range.start));
     let mut workers = JoinSet::new();
-    let start = Instant::now();
+    let start = clock::instant();
     for _ in 0..concurrency.max(1) {
         let worker = Worker {
             url: url.to_owned(),
@@ -129,7 +136,7 @@ impl Worker {
             if seed >= self.seeds.range.end {
                 return part;
             }
-            let start = Instant::now();
+            let start = clock::instant();
             match self.one(seed).await {
                 Ok(device) => {
                     part.latency.record(start.elapsed());

@@ -1,12 +1,12 @@
 //! Latencies in buckets of at most 1.6 % width.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 /// Buckets per power of two.
 const SUB: usize = 64;
 
 /// A histogram of durations from one microsecond to days.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Histogram {
     counts: Vec<u64>,
     total: u64,
@@ -15,7 +15,23 @@ pub struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { counts: vec![0; 40 * SUB], total: 0, max: Duration::ZERO }
+        Self {
+            counts: vec![0; 40 * SUB],
+            total: 0,
+            max: Duration::ZERO,
+        }
+    }
+}
+
+impl fmt::Debug for Histogram {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Histogram")
+            .field("count", &self.total)
+            .field("p50", &self.quantile(0.5))
+            .field("p95", &self.quantile(0.95))
+            .field("p99", &self.quantile(0.99))
+            .field("max", &self.max)
+            .finish()
     }
 }
 
@@ -95,7 +111,10 @@ mod tests {
         for share in [0.01, 0.5, 0.95, 0.99, 1.0] {
             let found = histogram.quantile(share).as_micros() as f64;
             let exact = 100_000.0 * share;
-            assert!((found - exact).abs() / exact < 0.02, "{share}: {found} for {exact}");
+            assert!(
+                (found - exact).abs() / exact < 0.02,
+                "{share}: {found} for {exact}"
+            );
         }
         assert_eq!(histogram.max(), Duration::from_micros(100_000));
     }

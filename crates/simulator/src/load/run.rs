@@ -13,7 +13,7 @@ use super::{
     wire::{Target, Wire},
 };
 use crate::{
-    Error, Result,
+    Error, Result, clock,
     plist::{Lookup as _, Value},
 };
 
@@ -71,13 +71,18 @@ impl Report {
 ///
 /// # Errors
 /// When there is no request, or no first connection can be made.
-pub async fn hammer(target: Target, requests: Vec<Prepared>, connections: usize, duration: Duration) -> Result<Report> {
+pub async fn hammer(
+    target: Target,
+    requests: Vec<Prepared>,
+    connections: usize,
+    duration: Duration,
+) -> Result<Report> {
     if requests.is_empty() {
         return Err(Error::Http("no requests to send".into()));
     }
     drop(target.connect().await?);
     let requests = Arc::new(requests);
-    let start = Instant::now();
+    let start = clock::instant();
     let mut workers = JoinSet::new();
     for worker in 0..connections.max(1) {
         let (target, requests) = (target.clone(), requests.clone());
@@ -118,7 +123,7 @@ pub async fn deliver(
         let index = at % shares.len();
         shares[index].push(device);
     }
-    let start = Instant::now();
+    let start = clock::instant();
     let mut workers = JoinSet::new();
     for share in shares {
         let target = target.clone();
@@ -177,7 +182,7 @@ impl Line {
                 Some(wire) => wire,
                 empty => empty.insert(self.target.connect().await?),
             };
-            let start = Instant::now();
+            let start = clock::instant();
             let answer = wire.exchange(request).await?;
             report.latency.record(start.elapsed());
             Ok::<_, Error>(answer)

@@ -31,8 +31,13 @@ impl Target {
     /// # Errors
     /// When the URL or the certificate is malformed.
     pub fn new(url: &str, ca_pem: &str) -> Result<Self> {
-        let uri: Uri = url.parse().map_err(|_| Error::Http(format!("malformed URL {url}")))?;
-        Ok(Self { origin: Origin::of(&uri)?, tls: Tls::new(ca_pem, None)?.config() })
+        let uri: Uri = url
+            .parse()
+            .map_err(|_| Error::Http(format!("malformed URL {url}")))?;
+        Ok(Self {
+            origin: Origin::of(&uri)?,
+            tls: Tls::new(ca_pem, None)?.config(),
+        })
     }
 
     pub(super) async fn connect(&self) -> Result<Wire> {
@@ -47,7 +52,10 @@ impl Target {
         } else {
             Stream::Plain(stream)
         };
-        Ok(Wire { stream, buffer: Vec::with_capacity(8192) })
+        Ok(Wire {
+            stream,
+            buffer: Vec::with_capacity(8192),
+        })
     }
 }
 
@@ -107,7 +115,11 @@ where
             fill(stream, buffer).await?;
         },
     };
-    Ok(Answer { status: head.status, body, last: head.last })
+    Ok(Answer {
+        status: head.status,
+        body,
+        last: head.last,
+    })
 }
 
 async fn fill<S: AsyncRead + Unpin>(stream: &mut S, buffer: &mut Vec<u8>) -> Result<()> {
@@ -130,18 +142,38 @@ struct Head {
 }
 
 fn parse_head(buffer: &[u8]) -> Result<Option<Head>> {
-    let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
+    let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return Ok(None);
+    };
     let bad = || Error::Http("a malformed reply".into());
     let text = std::str::from_utf8(&buffer[..end]).map_err(|_| bad())?;
     let mut lines = text.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|code| code.parse().ok());
-    let mut head = Head { status: status.ok_or_else(bad)?, size: end + 4, length: Some(0), last: false };
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|code| code.parse().ok());
+    let mut head = Head {
+        status: status.ok_or_else(bad)?,
+        size: end + 4,
+        length: Some(0),
+        last: false,
+    };
     for line in lines {
-        let Some((name, value)) = line.split_once(':') else { continue };
+        let Some((name, value)) = line.split_once(':') else {
+            continue;
+        };
         let value = value.trim();
         if name.eq_ignore_ascii_case("content-length") {
-            head.length = Some(value.parse().ok().filter(|length| *length <= MAX_REPLY).ok_or_else(bad)?);
-        } else if name.eq_ignore_ascii_case("transfer-encoding") && value.eq_ignore_ascii_case("chunked") {
+            head.length = Some(
+                value
+                    .parse()
+                    .ok()
+                    .filter(|length| *length <= MAX_REPLY)
+                    .ok_or_else(bad)?,
+            );
+        } else if name.eq_ignore_ascii_case("transfer-encoding")
+            && value.eq_ignore_ascii_case("chunked")
+        {
             head.length = None;
         } else if name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close") {
             head.last = true;
@@ -155,13 +187,18 @@ fn unchunk(mut rest: &[u8]) -> Result<Option<Vec<u8>>> {
     let bad = || Error::Http("a malformed chunk".into());
     let mut body = Vec::new();
     loop {
-        let Some(end) = rest.windows(2).position(|window| window == b"\r\n") else { return Ok(None) };
+        let Some(end) = rest.windows(2).position(|window| window == b"\r\n") else {
+            return Ok(None);
+        };
         let line = std::str::from_utf8(&rest[..end]).map_err(|_| bad())?;
-        let size = usize::from_str_radix(line.split(';').next().unwrap_or("").trim(), 16).map_err(|_| bad())?;
+        let size = usize::from_str_radix(line.split(';').next().unwrap_or("").trim(), 16)
+            .map_err(|_| bad())?;
         if size > MAX_REPLY {
             return Err(bad());
         }
-        let Some(chunk) = rest.get(end + 2..end + 2 + size + 2) else { return Ok(None) };
+        let Some(chunk) = rest.get(end + 2..end + 2 + size + 2) else {
+            return Ok(None);
+        };
         if size == 0 {
             return Ok(Some(body));
         }
@@ -192,17 +229,39 @@ mod tests {
 
     #[tokio::test]
     async fn reads_both_kinds_of_body() {
-        let fixed = reply(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await.unwrap();
-        assert_eq!(fixed, Answer { status: 200, body: b"hello".to_vec(), last: false });
+        let fixed = reply(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+            .await
+            .unwrap();
+        assert_eq!(
+            fixed,
+            Answer {
+                status: 200,
+                body: b"hello".to_vec(),
+                last: false
+            }
+        );
         let chunked = b"HTTP/1.1 400 No\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
-        assert_eq!(reply(chunked).await.unwrap(), Answer { status: 400, body: b"abcde".to_vec(), last: true });
-        let empty = reply(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+        assert_eq!(
+            reply(chunked).await.unwrap(),
+            Answer {
+                status: 400,
+                body: b"abcde".to_vec(),
+                last: true
+            }
+        );
+        let empty = reply(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+            .await
+            .unwrap();
         assert!(empty.body.is_empty());
     }
 
     #[tokio::test]
     async fn a_reply_cut_short_is_an_error() {
-        assert!(reply(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel").await.is_err());
+        assert!(
+            reply(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel")
+                .await
+                .is_err()
+        );
         assert!(reply(b"HTTP/1.1 200 OK\r\nContent-Len").await.is_err());
         assert!(reply(b"nonsense\r\n\r\n").await.is_err());
     }

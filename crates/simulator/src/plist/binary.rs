@@ -10,7 +10,10 @@ const MAX_DEPTH: usize = 64;
 /// The binary form.
 #[must_use]
 pub fn to_binary(value: &Value) -> Vec<u8> {
-    let mut writer = Writer { objects: Vec::new(), width: reference_width(count(value)) };
+    let mut writer = Writer {
+        objects: Vec::new(),
+        width: reference_width(count(value)),
+    };
     let top = writer.add(value);
     let mut out = b"bplist00".to_vec();
     let mut offsets = Vec::with_capacity(writer.objects.len());
@@ -30,7 +33,13 @@ pub fn to_binary(value: &Value) -> Vec<u8> {
 }
 
 fn reference_width(objects: usize) -> usize {
-    if objects < 0x100 { 1 } else if objects < 0x1_0000 { 2 } else { 4 }
+    if objects < 0x100 {
+        1
+    } else if objects < 0x1_0000 {
+        2
+    } else {
+        4
+    }
 }
 
 fn count(value: &Value) -> usize {
@@ -51,7 +60,10 @@ impl Writer {
     fn add(&mut self, value: &Value) -> usize {
         let object = match value {
             Value::Dictionary(members) => {
-                let keys: Vec<usize> = members.keys().map(|key| self.add(&Value::String(key.clone()))).collect();
+                let keys: Vec<usize> = members
+                    .keys()
+                    .map(|key| self.add(&Value::String(key.clone())))
+                    .collect();
                 let values: Vec<usize> = members.values().map(|member| self.add(member)).collect();
                 let mut object = marker(0xd0, members.len());
                 self.references(&mut object, keys.iter().chain(&values));
@@ -78,7 +90,9 @@ impl Writer {
             Value::Real(number) => [&[0x23][..], &number.to_be_bytes()].concat(),
             Value::Boolean(flag) => vec![if *flag { 0x09 } else { 0x08 }],
             Value::Data(bytes) => [&marker(0x40, bytes.len())[..], bytes].concat(),
-            Value::Date(seconds) => [&[0x33][..], &((seconds - EPOCH) as f64).to_be_bytes()].concat(),
+            Value::Date(seconds) => {
+                [&[0x33][..], &((seconds - EPOCH) as f64).to_be_bytes()].concat()
+            }
         };
         self.objects.push(object);
         self.objects.len() - 1
@@ -108,19 +122,44 @@ fn integer(number: i64) -> Vec<u8> {
 }
 
 pub(super) fn from_binary(bytes: &[u8]) -> Result<Value> {
-    let trailer = bytes.len().checked_sub(32).filter(|at| *at >= 8).ok_or_else(cut)?;
+    let trailer = bytes
+        .len()
+        .checked_sub(32)
+        .filter(|at| *at >= 8)
+        .ok_or_else(cut)?;
     let number = |at: usize| {
-        bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map(u64::from_be_bytes).map(|n| n as usize).ok_or_else(cut)
+        bytes
+            .get(at..at + 8)
+            .and_then(|b| b.try_into().ok())
+            .map(u64::from_be_bytes)
+            .map(|n| n as usize)
+            .ok_or_else(cut)
     };
-    let (offset_width, width) = (usize::from(bytes[trailer + 6]), usize::from(bytes[trailer + 7]));
-    let (objects, top, table) = (number(trailer + 8)?, number(trailer + 16)?, number(trailer + 24)?);
-    if !(1..=8).contains(&offset_width) || !(1..=8).contains(&width) || table < 9 || table > trailer {
+    let (offset_width, width) = (
+        usize::from(bytes[trailer + 6]),
+        usize::from(bytes[trailer + 7]),
+    );
+    let (objects, top, table) = (
+        number(trailer + 8)?,
+        number(trailer + 16)?,
+        number(trailer + 24)?,
+    );
+    if !(1..=8).contains(&offset_width) || !(1..=8).contains(&width) || table < 9 || table > trailer
+    {
         return Err(Error::Plist("malformed binary trailer".into()));
     }
-    if objects.checked_mul(offset_width).is_none_or(|size| size != trailer - table) {
+    if objects
+        .checked_mul(offset_width)
+        .is_none_or(|size| size != trailer - table)
+    {
         return Err(Error::Plist("malformed offset table".into()));
     }
-    let reader = Reader { bytes: &bytes[..table], offsets: &bytes[table..trailer], offset_width, width };
+    let reader = Reader {
+        bytes: &bytes[..table],
+        offsets: &bytes[table..trailer],
+        offset_width,
+        width,
+    };
     reader.value(top, 0)
 }
 
@@ -144,7 +183,10 @@ impl Reader<'_> {
         let marker = *self.bytes.get(at).ok_or_else(cut)?;
         let low = usize::from(marker & 0x0f);
         if let 0x10 | 0x20 | 0x30 = marker & 0xf0 {
-            let size = 1_usize.checked_shl(low as u32).filter(|size| *size <= 8).ok_or_else(cut)?;
+            let size = 1_usize
+                .checked_shl(low as u32)
+                .filter(|size| *size <= 8)
+                .ok_or_else(cut)?;
             let digits = self.slice(at + 1, size)?;
             let real = || -> Result<f64> {
                 Ok(match digits {
@@ -166,10 +208,15 @@ impl Reader<'_> {
         let (length, start) = self.length(low, at)?;
         Ok(match marker & 0xf0 {
             0x40 => Value::Data(self.slice(start, length)?.to_vec()),
-            0x50 => Value::String(String::from_utf8(self.slice(start, length)?.to_vec()).map_err(|_| cut())?),
+            0x50 => Value::String(
+                String::from_utf8(self.slice(start, length)?.to_vec()).map_err(|_| cut())?,
+            ),
             0x60 => {
                 let bytes = self.slice(start, length.checked_mul(2).ok_or_else(cut)?)?;
-                let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+                let units: Vec<u16> = bytes
+                    .chunks_exact(2)
+                    .map(|pair| u16::from_be_bytes([pair[0], pair[1]]))
+                    .collect();
                 Value::String(String::from_utf16(&units).map_err(|_| cut())?)
             }
             0xa0 => Value::Array(
@@ -212,12 +259,17 @@ impl Reader<'_> {
     }
 
     fn slice(&self, start: usize, length: usize) -> Result<&[u8]> {
-        start.checked_add(length).and_then(|end| self.bytes.get(start..end)).ok_or_else(cut)
+        start
+            .checked_add(length)
+            .and_then(|end| self.bytes.get(start..end))
+            .ok_or_else(cut)
     }
 }
 
 fn big_endian(bytes: &[u8]) -> usize {
-    bytes.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) as usize
+    bytes
+        .iter()
+        .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) as usize
 }
 
 fn cut() -> Error {

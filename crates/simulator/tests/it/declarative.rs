@@ -8,10 +8,7 @@ use simulator::{
     plist::{Value, to_xml},
 };
 
-use crate::{
-    device::enrolled,
-    server::{Server, simple_profile},
-};
+use crate::{authority::simple_profile, device::enrolled, server::Server};
 
 async fn sync(server: &Server, device: &mut Device) {
     server.enqueue("DeclarativeManagement", dict! {});
@@ -20,7 +17,12 @@ async fn sync(server: &Server, device: &mut Device) {
 
 fn endpoints(server: &Server) -> Vec<String> {
     let script = server.script();
-    script.check_ins.iter().filter_map(|message| message.get("Endpoint")).map(|endpoint| endpoint.str().unwrap().to_owned()).collect()
+    script
+        .check_ins
+        .iter()
+        .filter_map(|message| message.get("Endpoint"))
+        .map(|endpoint| endpoint.str().unwrap().to_owned())
+        .collect()
 }
 
 fn activation(server: &Server, token: &str, configurations: &[&str], predicate: Option<&str>) {
@@ -28,7 +30,13 @@ fn activation(server: &Server, token: &str, configurations: &[&str], predicate: 
     if let Some(predicate) = predicate {
         payload["Predicate"] = json!(predicate);
     }
-    server.declare("activation", "act", token, "com.apple.activation.simple", payload);
+    server.declare(
+        "activation",
+        "act",
+        token,
+        "com.apple.activation.simple",
+        payload,
+    );
 }
 
 #[tokio::test]
@@ -37,8 +45,20 @@ async fn declarations_are_fetched_activated_and_reported() {
     let mut mac = enrolled(&server, Kind::Mac, 50).await;
     server.declare("configuration", "sub", "1", "com.apple.configuration.management.status-subscriptions",
         json!({ "StatusItems": [{ "Name": "device.operating-system.version" }, { "Name": "unknown.item" }] }));
-    server.declare("configuration", "idle", "1", "com.apple.configuration.management.test", json!({ "Echo": "x" }));
-    server.declare("management", "org", "1", "com.apple.management.organization-info", json!({ "Name": "Test" }));
+    server.declare(
+        "configuration",
+        "idle",
+        "1",
+        "com.apple.configuration.management.test",
+        json!({ "Echo": "x" }),
+    );
+    server.declare(
+        "management",
+        "org",
+        "1",
+        "com.apple.management.organization-info",
+        json!({ "Name": "Test" }),
+    );
     activation(&server, "1", &["sub"], None);
     sync(&server, &mut mac).await;
     assert_eq!(endpoints(&server)[..2], ["tokens", "declaration-items"]);
@@ -49,11 +69,23 @@ async fn declarations_are_fetched_activated_and_reported() {
 
     let report = server.script().reports[0].clone();
     assert_eq!(report["FullReport"], true);
-    assert_eq!(report["StatusItems"]["device"]["operating-system"]["version"], "26.1");
+    assert_eq!(
+        report["StatusItems"]["device"]["operating-system"]["version"],
+        "26.1"
+    );
     assert_eq!(report["Errors"][0]["StatusItem"], "unknown.item");
     let configurations = &report["StatusItems"]["management"]["declarations"]["configurations"];
-    assert_eq!((&configurations[0]["identifier"], &configurations[0]["active"]), (&json!("idle"), &json!(false)));
-    assert!(report["StatusItems"]["management"]["client-capabilities"]["supported-payloads"].is_object());
+    assert_eq!(
+        (
+            &configurations[0]["identifier"],
+            &configurations[0]["active"]
+        ),
+        (&json!("idle"), &json!(false))
+    );
+    assert!(
+        report["StatusItems"]["management"]["client-capabilities"]["supported-payloads"]
+            .is_object()
+    );
 
     // Nothing changed: one question, no report.
     sync(&server, &mut mac).await;
@@ -62,12 +94,34 @@ async fn declarations_are_fetched_activated_and_reported() {
 
     // Only what changed is fetched and reported.
     mac.hardware_mut().os_version = "26.2".into();
-    server.declare("configuration", "idle", "2", "com.apple.configuration.management.test", json!({ "Echo": "y" }));
+    server.declare(
+        "configuration",
+        "idle",
+        "2",
+        "com.apple.configuration.management.test",
+        json!({ "Echo": "y" }),
+    );
     sync(&server, &mut mac).await;
-    assert_eq!(endpoints(&server)[8..], ["tokens", "declaration-items", "declaration/configuration/idle", "status"]);
+    assert_eq!(
+        endpoints(&server)[8..],
+        [
+            "tokens",
+            "declaration-items",
+            "declaration/configuration/idle",
+            "status"
+        ]
+    );
     let report = server.script().reports[1].clone();
-    assert_eq!(report["StatusItems"]["device"], json!({ "operating-system": { "version": "26.2" } }));
-    assert!(report.get("FullReport").is_none() && report["StatusItems"]["management"].get("client-capabilities").is_none());
+    assert_eq!(
+        report["StatusItems"]["device"],
+        json!({ "operating-system": { "version": "26.2" } })
+    );
+    assert!(
+        report.get("FullReport").is_none()
+            && report["StatusItems"]["management"]
+                .get("client-capabilities")
+                .is_none()
+    );
     mac.report_status(true).await.unwrap();
     assert_eq!(server.script().reports[2]["FullReport"], true);
 }
@@ -76,32 +130,86 @@ async fn declarations_are_fetched_activated_and_reported() {
 async fn one_broken_declaration_fails_alone() {
     let server = Server::start().await;
     let mut phone = enrolled(&server, Kind::IPhone, 51).await;
-    server.declare("configuration", "good", "1", "com.apple.configuration.management.test", json!({}));
-    server.declare("configuration", "gone", "1", "com.apple.configuration.management.test", json!("missing"));
-    server.declare("configuration", "odd", "1", "com.apple.asset.data", json!({}));
+    server.declare(
+        "configuration",
+        "good",
+        "1",
+        "com.apple.configuration.management.test",
+        json!({}),
+    );
+    server.declare(
+        "configuration",
+        "gone",
+        "1",
+        "com.apple.configuration.management.test",
+        json!("missing"),
+    );
+    server.declare(
+        "configuration",
+        "odd",
+        "1",
+        "com.apple.asset.data",
+        json!({}),
+    );
     activation(&server, "1", &["good", "gone"], None);
     sync(&server, &mut phone).await;
     let held = &phone.state().declarations;
     assert_eq!(held.active_configurations(), ["good"]);
-    assert_eq!((held.get("gone").unwrap().valid, held.get("odd").unwrap().valid), ("invalid", "invalid"));
-    assert!(held.held.contains_key(&(Group::Configuration, "odd".into())));
+    assert_eq!(
+        (
+            held.get("gone").unwrap().valid,
+            held.get("odd").unwrap().valid
+        ),
+        ("invalid", "invalid")
+    );
+    assert!(
+        held.held
+            .contains_key(&(Group::Configuration, "odd".into()))
+    );
 }
 
 #[tokio::test]
 async fn predicates_decide_and_missing_configurations_stop_an_activation() {
     let server = Server::start().await;
     let mut phone = enrolled(&server, Kind::IPhone, 52).await;
-    server.declare("configuration", "c", "1", "com.apple.configuration.management.test", json!({}));
-    server.declare("management", "p", "1", "com.apple.management.properties", json!({ "ring": 1 }));
+    server.declare(
+        "configuration",
+        "c",
+        "1",
+        "com.apple.configuration.management.test",
+        json!({}),
+    );
+    server.declare(
+        "management",
+        "p",
+        "1",
+        "com.apple.management.properties",
+        json!({ "ring": 1 }),
+    );
     activation(&server, "1", &["c"], Some("@property(ring) >= 2"));
     sync(&server, &mut phone).await;
-    assert!(phone.state().declarations.active_configurations().is_empty());
-    server.declare("management", "p", "22", "com.apple.management.properties", json!({ "ring": 2 }));
+    assert!(
+        phone
+            .state()
+            .declarations
+            .active_configurations()
+            .is_empty()
+    );
+    server.declare(
+        "management",
+        "p",
+        "22",
+        "com.apple.management.properties",
+        json!({ "ring": 2 }),
+    );
     sync(&server, &mut phone).await;
     assert_eq!(phone.state().declarations.active_configurations(), ["c"]);
     activation(&server, "333", &["c", "absent"], None);
     sync(&server, &mut phone).await;
-    assert_eq!(phone.state().declarations.get("act").unwrap().reasons[0].0, "Error.MissingConfigurations");
+    assert_eq!(
+        phone.state().declarations.get("act").unwrap().reasons[0].0,
+        "Error.MissingConfigurations"
+    );
     server.script().declarations.clear();
     sync(&server, &mut phone).await;
     assert!(phone.state().declarations.held.is_empty());
@@ -111,17 +219,41 @@ async fn predicates_decide_and_missing_configurations_stop_an_activation() {
 async fn legacy_profiles_and_updates_follow_their_declarations() {
     let server = Server::start().await;
     let mut mac = enrolled(&server, Kind::Mac, 53).await;
-    let profile = to_xml(&Value::from(simple_profile("test.legacy", dict! { "PayloadType" => "com.apple.dock" })));
-    server.script().files.insert("/legacy".into(), ("application/x-apple-aspen-config".into(), profile));
-    server.declare("configuration", "legacy", "1", "com.apple.configuration.legacy", json!({ "ProfileURL": format!("{}/legacy", server.url) }));
-    server.declare("configuration", "update", "1", "com.apple.configuration.softwareupdate.enforcement.specific",
-        json!({ "TargetOSVersion": "26.2", "TargetLocalDateTime": "2026-12-01T18:00:00" }));
+    let profile = to_xml(&Value::from(simple_profile(
+        "test.legacy",
+        dict! { "PayloadType" => "com.apple.dock" },
+    )));
+    server.script().files.insert(
+        "/legacy".into(),
+        ("application/x-apple-aspen-config".into(), profile),
+    );
+    server.declare(
+        "configuration",
+        "legacy",
+        "1",
+        "com.apple.configuration.legacy",
+        json!({ "ProfileURL": format!("{}/legacy", server.url) }),
+    );
+    server.declare(
+        "configuration",
+        "update",
+        "1",
+        "com.apple.configuration.softwareupdate.enforcement.specific",
+        json!({ "TargetOSVersion": "26.2", "TargetLocalDateTime": "2026-12-01T18:00:00" }),
+    );
     activation(&server, "1", &["legacy", "update"], None);
     sync(&server, &mut mac).await;
-    assert_eq!(mac.state().profiles["test.legacy"].declaration.as_deref(), Some("legacy"));
+    assert_eq!(
+        mac.state().profiles["test.legacy"].declaration.as_deref(),
+        Some("legacy")
+    );
     let uuid = server.enqueue("RemoveProfile", dict! { "Identifier" => "test.legacy" });
     mac.connect().await.unwrap();
-    assert_eq!(server.result(&uuid)["Status"].str(), Some("Error"), "commands cannot remove a declared profile");
+    assert_eq!(
+        server.result(&uuid)["Status"].str(),
+        Some("Error"),
+        "commands cannot remove a declared profile"
+    );
     assert_eq!(mac.state().update.as_ref().unwrap().version, "26.2");
     mac.finish_update();
     assert_eq!(mac.hardware().os_version, "26.2");
@@ -139,14 +271,35 @@ async fn assets_must_be_what_their_declaration_says() {
         "DataURL": format!("{}/asset", server.url), "ContentType": "application/zip", "Size": content.len(),
         "Hash-SHA-256": hex::encode(Digest::Sha256.of(&content)),
     });
-    server.script().files.insert("/asset".into(), ("application/zip".into(), content));
-    server.declare("asset", "a", "1", "com.apple.asset.data", json!({ "Reference": reference }));
-    server.declare("configuration", "c", "1", "com.apple.configuration.services.configuration-files", json!({ "DataAssetReference": "a" }));
+    server
+        .script()
+        .files
+        .insert("/asset".into(), ("application/zip".into(), content));
+    server.declare(
+        "asset",
+        "a",
+        "1",
+        "com.apple.asset.data",
+        json!({ "Reference": reference }),
+    );
+    server.declare(
+        "configuration",
+        "c",
+        "1",
+        "com.apple.configuration.services.configuration-files",
+        json!({ "DataAssetReference": "a" }),
+    );
     activation(&server, "1", &["c"], None);
     sync(&server, &mut mac).await;
     assert_eq!(mac.state().declarations.active_configurations(), ["c"]);
     reference["Size"] = json!(1);
-    server.declare("asset", "a", "22", "com.apple.asset.data", json!({ "Reference": reference }));
+    server.declare(
+        "asset",
+        "a",
+        "22",
+        "com.apple.asset.data",
+        json!({ "Reference": reference }),
+    );
     sync(&server, &mut mac).await;
     let held = &mac.state().declarations;
     assert!(!held.get("c").unwrap().active && held.get("c").unwrap().reasons[0].1.contains("Size"));

@@ -24,10 +24,11 @@ fn push(token: &[u8], magic: &str) -> Push {
     }
 }
 
-async fn until(events: &mut tokio::sync::broadcast::Receiver<simulator::apple::Event>, wanted: impl Fn(&EventKind) -> bool) {
-    let wait = async {
-        while !wanted(&events.recv().await.unwrap().kind) {}
-    };
+async fn until(
+    events: &mut tokio::sync::broadcast::Receiver<simulator::apple::Event>,
+    wanted: impl Fn(&EventKind) -> bool,
+) {
+    let wait = async { while !wanted(&events.recv().await.unwrap().kind) {} };
     tokio::time::timeout(WAIT, wait).await.unwrap();
 }
 
@@ -35,8 +36,16 @@ async fn until(events: &mut tokio::sync::broadcast::Receiver<simulator::apple::E
 async fn a_fleet_enrolls_answers_pushes_and_stops() {
     let server = Server::start().await;
     let switchboard = Switchboard::new();
-    let devices = (100..106).map(|seed| device(Kind::ALL[(seed % 3) as usize], seed)).collect();
-    let fleet = Fleet::start(devices, FleetOptions { concurrency: 3, switchboard: Some(switchboard.clone()) });
+    let devices = (100..106)
+        .map(|seed| device(Kind::ALL[(seed % 3) as usize], seed))
+        .collect();
+    let fleet = Fleet::start(
+        devices,
+        FleetOptions {
+            concurrency: 3,
+            switchboard: Some(switchboard.clone()),
+        },
+    );
     let results = fleet.enroll_all(&server.profile_url()).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
 
@@ -46,8 +55,14 @@ async fn a_fleet_enrolls_answers_pushes_and_stops() {
     server.enqueue("ProfileList", dict! {});
     let mut events = handle.events();
     switchboard.deliver(push(&enrollment.token, &enrollment.push_magic));
-    until(&mut events, |kind| matches!(kind, EventKind::Executed { request_type, status: "Acknowledged" } if request_type == "ProfileList")).await;
-    assert_eq!(server.script().results[0]["UDID"].str(), Some(handle.hardware().udid.as_str()));
+    until(&mut events, |kind| {
+        *kind == EventKind::SessionEnded { commands: 1 }
+    })
+    .await;
+    assert_eq!(
+        server.script().results[0]["UDID"].str(),
+        Some(handle.hardware().udid.as_str())
+    );
 
     // A push with the wrong magic wakes nobody.
     switchboard.deliver(push(&enrollment.token, "wrong"));
@@ -58,13 +73,19 @@ async fn a_fleet_enrolls_answers_pushes_and_stops() {
     handle.with(simulator::apple::Device::sleep).await.unwrap();
     let before = handle.state().await.unwrap().sessions;
     switchboard.deliver(push(&enrollment.token, &enrollment.push_magic));
-    assert_eq!(handle.with(|device| device.state().sessions).await.unwrap(), before);
+    assert_eq!(
+        handle.with(|device| device.state().sessions).await.unwrap(),
+        before
+    );
     handle.connect_now().await.unwrap();
     assert!(handle.with(|device| device.state().sessions).await.unwrap() > before);
 
     handle.check_out().await.unwrap();
     assert!(handle.state().await.unwrap().enrollment.is_none());
     assert_eq!(fleet.stop().await.len(), 6);
-    assert!(matches!(handle.connect_now().await, Err(simulator::Error::Stopped)));
+    assert!(matches!(
+        handle.connect_now().await,
+        Err(simulator::Error::Stopped)
+    ));
     assert!(!switchboard.knows(&enrollment.token));
 }

@@ -1,7 +1,14 @@
 //! The simulator against the `openssl` tool, and against a small scripted MDM server.
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "tests"
+)]
 
 mod apns;
+mod authority;
 mod commands;
 mod declarative;
 mod device;

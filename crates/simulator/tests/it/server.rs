@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -13,17 +12,14 @@ use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use simulator::{
-    cms::{Attribute, Form, SignedData, Signing, certificates_only, decrypt, encrypt},
-    csr, der, dict,
-    keys::{Algorithm, Key},
+    cms::{Form, SignedData, Signing, certificates_only},
+    dict,
     plist::{Dictionary, Value, to_xml},
-    x509::{self, Certificate, Template, attribute, usage},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 
-const TOPIC: &str = "com.apple.mgmt.External.11111111-2222-3333-4444-555555555555";
+use crate::authority::{Authority, acceptor, now, profile};
 
 /// What the server does; changed by tests while it runs.
 pub(crate) struct Script {
@@ -45,7 +41,9 @@ pub(crate) struct Script {
     pub(crate) files: HashMap<String, (String, Vec<u8>)>,
     pub(crate) reports: Vec<serde_json::Value>,
     pub(crate) peer_certificates: Vec<Option<Vec<u8>>>,
-    pub(crate) stop_after_results: bool,
+    /// Results answered with 500 from now on.
+    pub(crate) fail_results: u32,
+    deferred: Vec<String>,
 }
 
 pub(crate) struct Server {
@@ -56,124 +54,9 @@ pub(crate) struct Server {
     task: JoinHandle<()>,
 }
 
-struct Authority {
-    ca_key: Key,
-    ca: Certificate,
-    ra_key: Key,
-    ra: Certificate,
-}
-
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-pub(crate) fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64
-}
-
-fn template(key: &Key, cn: &str, serial: u8, extensions: Vec<Vec<u8>>) -> Template {
-    let subject = x509::name(&[(attribute::CN, cn)]);
-    let spki = key.spki().to_vec();
-    Template { serial: vec![serial], subject, not_before: now() - 60, not_after: now() + 86_400, spki, extensions }
-}
-
-impl Authority {
-    fn make() -> Self {
-        let ca_key = Key::generate(Algorithm::P256).unwrap();
-        let extensions = vec![x509::certificate_authority(), x509::key_usage(usage::KEY_CERT_SIGN)];
-        let ca = template(&ca_key, "Test CA", 1, extensions);
-        let ca = ca.sign(&ca.subject, &ca_key).unwrap();
-        let ra_key = Key::generate(Algorithm::Rsa2048).unwrap();
-        let extensions = vec![x509::key_usage(usage::DIGITAL_SIGNATURE | usage::KEY_ENCIPHERMENT)];
-        let ra = template(&ra_key, "Test RA", 2, extensions).sign(&ca.subject, &ca_key).unwrap();
-        Self { ca_key, ca, ra_key, ra }
-    }
-
-    fn operate(&self, message: &[u8], script: &mut Script) -> Vec<u8> {
-        let signed = SignedData::parse(message).unwrap();
-        let request = signed.verify(None).unwrap();
-        let text = |id: &str| String::from_utf8(request.attribute(id).unwrap().to_vec()).unwrap();
-        let message_type = text("2.16.840.1.113733.1.9.2");
-        script.scep_types.push(message_type.clone());
-        let transaction = text("2.16.840.1.113733.1.9.7");
-        let mut nonce = request.attribute("2.16.840.1.113733.1.9.5").unwrap().to_vec();
-        if script.wrong_nonce {
-            nonce[0] ^= 1;
-        }
-        let (inner, cipher) = decrypt(signed.content.as_deref().unwrap(), &self.ra_key, &self.ra).unwrap();
-        let wanted = csr::read(&inner).unwrap();
-        match message_type.as_str() {
-            "19" => assert_eq!(wanted.challenge.as_deref(), Some("s3cret")),
-            "17" => assert!(request.signer.issued_by(&self.ca).is_ok(), "renewals are signed by an identity of ours"),
-            other => panic!("message type {other}"),
-        }
-        let attribute = |id, value| Attribute { id, value };
-        let mut attributes = vec![
-            attribute("2.16.840.1.113733.1.9.2", der::printable("3")),
-            attribute("2.16.840.1.113733.1.9.7", der::printable(&transaction)),
-            attribute("2.16.840.1.113733.1.9.6", der::octets(&nonce)),
-        ];
-        let content = if script.scep_failure {
-            attributes.push(attribute("2.16.840.1.113733.1.9.3", der::printable("2")));
-            attributes.push(attribute("2.16.840.1.113733.1.9.4", der::printable("2")));
-            Vec::new()
-        } else {
-            attributes.push(attribute("2.16.840.1.113733.1.9.3", der::printable("0")));
-            let serial = 10 + script.scep_types.len() as u8;
-            let leaf = Template {
-                serial: vec![serial],
-                subject: wanted.subject,
-                not_before: now() - 60,
-                not_after: now() + 86_400,
-                spki: wanted.spki,
-                extensions: vec![x509::key_usage(usage::DIGITAL_SIGNATURE | usage::KEY_ENCIPHERMENT)],
-            };
-            let leaf = leaf.sign(&self.ca.subject, &self.ca_key).unwrap();
-            encrypt(&certificates_only(&[leaf, self.ca.clone()]), &request.signer, cipher).unwrap()
-        };
-        let signing = Signing { attributes, ..Signing::new(&self.ra_key, &self.ra, now()) };
-        signing.sign(&content, Form { attached: true, ber: false }).unwrap()
-    }
-}
-
-pub(crate) fn profile(url: &str, sign_message: bool) -> Dictionary {
-    let scep = dict! {
-        "PayloadType" => "com.apple.security.scep", "PayloadVersion" => 1_i64,
-        "PayloadIdentifier" => "test.scep", "PayloadUUID" => "SCEP-UUID",
-        "PayloadContent" => dict! {
-            "URL" => format!("{url}/scep"), "Challenge" => "s3cret", "Keysize" => 2048_i64, "Key Type" => "RSA",
-            "Key Usage" => 5_i64, "Name" => "Test CA",
-            "Subject" => vec![
-                Value::from(vec![Value::from(vec![Value::from("O"), Value::from("Test")])]),
-                Value::from(vec![Value::from(vec![Value::from("CN"), Value::from("device identity")])]),
-            ],
-        },
-    };
-    let capabilities =
-        ["com.apple.mdm.per-user-connections", "com.apple.mdm.bootstraptoken", "com.apple.mdm.token"].map(Value::from).to_vec();
-    let mdm = dict! {
-        "PayloadType" => "com.apple.mdm", "PayloadVersion" => 1_i64,
-        "PayloadIdentifier" => "test.mdm", "PayloadUUID" => "MDM-UUID",
-        "IdentityCertificateUUID" => "SCEP-UUID", "Topic" => TOPIC,
-        "ServerURL" => format!("{url}/mdm"), "CheckInURL" => format!("{url}/checkin"),
-        "SignMessage" => sign_message, "CheckOutWhenRemoved" => true, "AccessRights" => 8191_i64,
-        "ServerCapabilities" => capabilities,
-    };
-    dict! {
-        "PayloadType" => "Configuration", "PayloadVersion" => 1_i64, "PayloadIdentifier" => "test.enrollment",
-        "PayloadUUID" => "PROFILE-UUID", "PayloadContent" => vec![Value::from(scep), Value::from(mdm)],
-    }
-}
-
-/// A profile with one payload of any type.
-pub(crate) fn simple_profile(identifier: &str, payload: Dictionary) -> Dictionary {
-    let mut inner = dict! { "PayloadVersion" => 1_i64, "PayloadIdentifier" => format!("{identifier}.1"), "PayloadUUID" => format!("{identifier}-A") };
-    inner.extend(payload);
-    dict! {
-        "PayloadType" => "Configuration", "PayloadVersion" => 1_i64, "PayloadIdentifier" => identifier,
-        "PayloadUUID" => format!("{identifier}-UUID"), "PayloadContent" => vec![Value::from(inner)],
     }
 }
 
@@ -186,7 +69,11 @@ impl Server {
     pub(crate) async fn start_with(tls: bool) -> Self {
         let authority = Arc::new(Authority::make());
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("{}://127.0.0.1:{}", if tls { "https" } else { "http" }, listener.local_addr().unwrap().port());
+        let url = format!(
+            "{}://127.0.0.1:{}",
+            if tls { "https" } else { "http" },
+            listener.local_addr().unwrap().port()
+        );
         let script = Arc::new(Mutex::new(Script {
             caps: "Renewal\nSHA-256\nAES\nDES3\nPOSTPKIOperation\n".into(),
             profile: profile(&url, !tls),
@@ -204,12 +91,24 @@ impl Server {
             files: HashMap::new(),
             reports: Vec::new(),
             peer_certificates: Vec::new(),
-            stop_after_results: false,
+            fail_results: 0,
+            deferred: Vec::new(),
         }));
         let acceptor = tls.then(|| acceptor(&authority));
         let ca_pem = authority.ca.to_pem();
-        let task = tokio::spawn(listen(listener, acceptor, authority.clone(), script.clone()));
-        Self { url, ca_pem, script, authority, task }
+        let task = tokio::spawn(listen(
+            listener,
+            acceptor,
+            authority.clone(),
+            script.clone(),
+        ));
+        Self {
+            url,
+            ca_pem,
+            script,
+            authority,
+            task,
+        }
     }
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {
@@ -222,7 +121,10 @@ impl Server {
 
     pub(crate) fn enqueue(&self, request_type: &str, extra: Dictionary) -> String {
         let mut script = self.script();
-        let uuid = format!("{request_type}-{}", script.queue.len() + script.results.len());
+        let uuid = format!(
+            "{request_type}-{}",
+            script.queue.len() + script.results.len()
+        );
         let mut command = dict! { "RequestType" => request_type };
         command.extend(extra);
         script.queue.push_back((uuid.clone(), command));
@@ -231,47 +133,51 @@ impl Server {
 
     pub(crate) fn result(&self, uuid: &str) -> Dictionary {
         let script = self.script();
-        let is = |result: &&Dictionary| result.get("CommandUUID").and_then(Value::str) == Some(uuid);
-        script.results.iter().rev().find(is).unwrap_or_else(|| panic!("no result for {uuid}")).clone()
+        let is =
+            |result: &&Dictionary| result.get("CommandUUID").and_then(Value::str) == Some(uuid);
+        script
+            .results
+            .iter()
+            .rev()
+            .find(is)
+            .unwrap_or_else(|| panic!("no result for {uuid}"))
+            .clone()
     }
 
     pub(crate) fn statuses(&self) -> Vec<String> {
-        self.script().results.iter().map(|result| result["Status"].str().unwrap().to_owned()).collect()
+        self.script()
+            .results
+            .iter()
+            .map(|result| result["Status"].str().unwrap().to_owned())
+            .collect()
     }
 
     pub(crate) fn sign(&self, content: &[u8]) -> Vec<u8> {
         let signing = Signing::new(&self.authority.ra_key, &self.authority.ra, now());
-        signing.sign(content, Form { attached: true, ber: false }).unwrap()
+        signing
+            .sign(
+                content,
+                Form {
+                    attached: true,
+                    ber: false,
+                },
+            )
+            .unwrap()
     }
 
-    pub(crate) fn declare(&self, kind: &str, identifier: &str, token: &str, declared_type: &str, payload: serde_json::Value) {
+    pub(crate) fn declare(
+        &self,
+        kind: &str,
+        identifier: &str,
+        token: &str,
+        declared_type: &str,
+        payload: serde_json::Value,
+    ) {
         let document = serde_json::json!({ "Type": declared_type, "Identifier": identifier, "ServerToken": token, "Payload": payload });
-        self.script().declarations.insert((kind.to_owned(), identifier.to_owned()), document);
+        self.script()
+            .declarations
+            .insert((kind.to_owned(), identifier.to_owned()), document);
     }
-}
-
-fn acceptor(authority: &Authority) -> tokio_rustls::TlsAcceptor {
-    let key = Key::generate(Algorithm::P256).unwrap();
-    let names = x509::alternative_names(&[der::implicit(7, &[127, 0, 0, 1])]);
-    let extensions = vec![x509::key_usage(usage::DIGITAL_SIGNATURE), names];
-    let certificate = template(&key, "localhost", 3, extensions).sign(&authority.ca.subject, &authority.ca_key).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from(authority.ca.der.clone())).unwrap();
-    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .allow_unauthenticated()
-        .build()
-        .unwrap();
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(
-            vec![CertificateDer::from(certificate.der)],
-            PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.pkcs8().to_vec())),
-        )
-        .unwrap();
-    tokio_rustls::TlsAcceptor::from(Arc::new(config))
 }
 
 async fn listen(
@@ -296,8 +202,14 @@ async fn listen(
             });
             let server = hyper::server::conn::http1::Builder::new();
             if let Some(acceptor) = acceptor {
-                let Ok(stream) = acceptor.accept(stream).await else { return };
-                *peer.lock().unwrap() = stream.get_ref().1.peer_certificates().map(|chain| chain[0].to_vec());
+                let Ok(stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                *peer.lock().unwrap() = stream
+                    .get_ref()
+                    .1
+                    .peer_certificates()
+                    .map(|chain| chain[0].to_vec());
                 let _ = server.serve_connection(TokioIo::new(stream), service).await;
             } else {
                 let _ = server.serve_connection(TokioIo::new(stream), service).await;
@@ -309,47 +221,96 @@ async fn listen(
 type Reply = Response<Full<Bytes>>;
 
 fn reply(status: u16, media_type: &str, body: Vec<u8>) -> Reply {
-    Response::builder().status(status).header("content-type", media_type).body(Full::new(Bytes::from(body))).unwrap()
+    Response::builder()
+        .status(status)
+        .header("content-type", media_type)
+        .body(Full::new(Bytes::from(body)))
+        .unwrap()
 }
 
-async fn answer(request: Request<Incoming>, authority: &Authority, script: &Mutex<Script>, peer: Option<Vec<u8>>) -> Reply {
+async fn answer(
+    request: Request<Incoming>,
+    authority: &Authority,
+    script: &Mutex<Script>,
+    peer: Option<Vec<u8>>,
+) -> Reply {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let mut script = script.lock().unwrap();
-    let (path, query) = (parts.uri.path().to_owned(), parts.uri.query().unwrap_or("").to_owned());
-    script.requests.push((parts.method.to_string(), path.clone(), parts.headers.clone(), body.clone()));
+    let (path, query) = (
+        parts.uri.path().to_owned(),
+        parts.uri.query().unwrap_or("").to_owned(),
+    );
+    script.requests.push((
+        parts.method.to_string(),
+        path.clone(),
+        parts.headers.clone(),
+        body.clone(),
+    ));
     if let Some((media_type, content)) = script.files.get(&path) {
         return reply(200, media_type, content.clone());
     }
     match path.as_str() {
         "/moved" => {
-            let target = Response::builder().status(302).header("location", "/enroll");
+            let target = Response::builder()
+                .status(302)
+                .header("location", "/enroll");
             target.body(Full::default()).unwrap()
         }
         "/enroll" => {
             let mut content = to_xml(&Value::from(script.profile.clone()));
             if script.signed_profile {
                 let signing = Signing::new(&authority.ra_key, &authority.ra, now());
-                content = signing.sign(&content, Form { attached: true, ber: false }).unwrap();
+                content = signing
+                    .sign(
+                        &content,
+                        Form {
+                            attached: true,
+                            ber: false,
+                        },
+                    )
+                    .unwrap();
             }
             reply(200, "application/x-apple-aspen-config", content)
         }
         "/scep" => scep(&parts.method, &query, &body, authority, &mut script),
         "/checkin" | "/mdm" => {
             script.peer_certificates.push(peer);
-            if let Some(signature) = parts.headers.get("mdm-signature").filter(|_| script.verify_signatures) {
-                let signed = SignedData::parse(&STANDARD.decode(signature.as_bytes()).unwrap()).unwrap();
+            if let Some(signature) = parts
+                .headers
+                .get("mdm-signature")
+                .filter(|_| script.verify_signatures)
+            {
+                let signed =
+                    SignedData::parse(&STANDARD.decode(signature.as_bytes()).unwrap()).unwrap();
                 let detached = signed.content.is_none().then_some(&body[..]);
-                assert!(signed.verify(detached).unwrap().signer.issued_by(&authority.ca).is_ok());
+                assert!(
+                    signed
+                        .verify(detached)
+                        .unwrap()
+                        .signer
+                        .issued_by(&authority.ca)
+                        .is_ok()
+                );
             }
             let message = Value::parse(&body).unwrap().dictionary().unwrap().clone();
-            if path == "/checkin" { check_in(message, &mut script) } else { command(message, &mut script) }
+            if path == "/checkin" {
+                check_in(message, &mut script)
+            } else {
+                command(message, &mut script)
+            }
         }
         _ => reply(404, "text/plain", Vec::new()),
     }
 }
 
-fn scep(method: &Method, query: &str, body: &[u8], authority: &Authority, script: &mut Script) -> Reply {
+fn scep(
+    method: &Method,
+    query: &str,
+    body: &[u8],
+    authority: &Authority,
+    script: &mut Script,
+) -> Reply {
     if query.starts_with("operation=GetCACaps") {
         return reply(200, "text/plain", script.caps.clone().into_bytes());
     }
@@ -361,9 +322,20 @@ fn scep(method: &Method, query: &str, body: &[u8], authority: &Authority, script
         body.to_vec()
     } else {
         let encoded = query.split_once("message=").unwrap().1;
-        STANDARD.decode(encoded.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=")).unwrap()
+        STANDARD
+            .decode(
+                encoded
+                    .replace("%2B", "+")
+                    .replace("%2F", "/")
+                    .replace("%3D", "="),
+            )
+            .unwrap()
     };
-    reply(200, "application/x-pki-message", authority.operate(&message, script))
+    reply(
+        200,
+        "application/x-pki-message",
+        authority.operate(&message, script),
+    )
 }
 
 fn check_in(message: Dictionary, script: &mut Script) -> Reply {
@@ -379,15 +351,32 @@ fn check_in(message: Dictionary, script: &mut Script) -> Reply {
 }
 
 fn declarative(message: &Dictionary, script: &mut Script) -> Reply {
-    let json = |value: serde_json::Value| reply(200, "application/json", value.to_string().into_bytes());
-    let token = format!("{:?}", script.declarations.values().map(|d| d["ServerToken"].clone()).collect::<Vec<_>>());
-    let token = format!("T{}-{}", script.declarations.len(), token.len() + token.bytes().map(usize::from).sum::<usize>());
+    let json =
+        |value: serde_json::Value| reply(200, "application/json", value.to_string().into_bytes());
+    let token = format!(
+        "{:?}",
+        script
+            .declarations
+            .values()
+            .map(|d| d["ServerToken"].clone())
+            .collect::<Vec<_>>()
+    );
+    let token = format!(
+        "T{}-{}",
+        script.declarations.len(),
+        token.len() + token.bytes().map(usize::from).sum::<usize>()
+    );
     let endpoint = message["Endpoint"].str().unwrap();
     match endpoint.splitn(3, '/').collect::<Vec<_>>()[..] {
-        ["tokens"] => json(serde_json::json!({ "SyncTokens": { "DeclarationsToken": token, "Timestamp": "2026-01-01T00:00:00Z" } })),
+        ["tokens"] => json(
+            serde_json::json!({ "SyncTokens": { "DeclarationsToken": token, "Timestamp": "2026-01-01T00:00:00Z" } }),
+        ),
         ["declaration-items"] => {
             let list = |wanted: &str| -> Vec<serde_json::Value> {
-                let of_kind = script.declarations.iter().filter(|((kind, _), _)| kind == wanted);
+                let of_kind = script
+                    .declarations
+                    .iter()
+                    .filter(|((kind, _), _)| kind == wanted);
                 of_kind
                     .map(|((_, id), document)| serde_json::json!({ "Identifier": id, "ServerToken": document["ServerToken"] }))
                     .collect()
@@ -400,12 +389,16 @@ fn declarative(message: &Dictionary, script: &mut Script) -> Reply {
                 "DeclarationsToken": token,
             }))
         }
-        ["declaration", kind, id] => match script.declarations.get(&(kind.to_owned(), id.to_owned())) {
-            Some(document) if document["Payload"] != "missing" => json(document.clone()),
-            _ => reply(404, "text/plain", Vec::new()),
-        },
+        ["declaration", kind, id] => {
+            match script.declarations.get(&(kind.to_owned(), id.to_owned())) {
+                Some(document) if document["Payload"] != "missing" => json(document.clone()),
+                _ => reply(404, "text/plain", Vec::new()),
+            }
+        }
         ["status"] => {
-            script.reports.push(serde_json::from_slice(message["Data"].data().unwrap()).unwrap());
+            script
+                .reports
+                .push(serde_json::from_slice(message["Data"].data().unwrap()).unwrap());
             reply(200, "application/json", Vec::new())
         }
         _ => reply(404, "text/plain", Vec::new()),
@@ -415,22 +408,28 @@ fn declarative(message: &Dictionary, script: &mut Script) -> Reply {
 /// FIFO; on NotNow the next one; the deferred again on Idle.
 fn command(message: Dictionary, script: &mut Script) -> Reply {
     let status = message["Status"].str().unwrap().to_owned();
-    let mut deferred = Vec::new();
-    if status != "Idle" {
+    if status == "Idle" {
+        script.deferred.clear();
+    } else if script.fail_results > 0 {
+        script.fail_results -= 1;
+        return reply(500, "text/plain", Vec::new());
+    } else {
         let uuid = message["CommandUUID"].str().unwrap().to_owned();
         script.results.push(message);
-        if status != "NotNow" {
+        if status == "NotNow" {
+            script.deferred.push(uuid);
+        } else {
             script.queue.retain(|(queued, _)| *queued != uuid);
         }
-        let not_now = script.results.iter().rev().take_while(|result| result["Status"].str() == Some("NotNow"));
-        deferred = not_now.map(|result| result["CommandUUID"].str().unwrap().to_owned()).collect();
-        if script.stop_after_results {
-            return reply(200, "application/xml", Vec::new());
-        }
     }
-    let next = script.queue.iter().find(|(uuid, _)| !deferred.contains(uuid));
+    let next = script
+        .queue
+        .iter()
+        .find(|(uuid, _)| !script.deferred.contains(uuid));
     let body = next.map_or_else(Vec::new, |(uuid, command)| {
-        to_xml(&Value::from(dict! { "CommandUUID" => uuid, "Command" => command.clone() }))
+        to_xml(&Value::from(
+            dict! { "CommandUUID" => uuid, "Command" => command.clone() },
+        ))
     });
     reply(200, "application/xml", body)
 }

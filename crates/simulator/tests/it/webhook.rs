@@ -22,9 +22,19 @@ async fn requests_are_recorded_and_answered_as_told() {
     assert_eq!(client.send(&request).await.unwrap().status, 503);
     assert_eq!(client.send(&request).await.unwrap().status, 200);
     let first = receiver.next(Duration::from_secs(10)).await.unwrap();
-    assert_eq!((first.method.as_str(), &first.body[..], first.answered), ("POST", &b"{}"[..], 503));
+    assert_eq!(
+        (first.method.as_str(), &first.body[..], first.answered),
+        ("POST", &b"{}"[..], 503)
+    );
     assert_eq!(first.headers["x-signature"], "abc");
-    assert_eq!(receiver.next(Duration::from_secs(10)).await.unwrap().answered, 200);
+    assert_eq!(
+        receiver
+            .next(Duration::from_secs(10))
+            .await
+            .unwrap()
+            .answered,
+        200
+    );
     assert_eq!(receiver.received().len(), 2);
     assert!(receiver.next(Duration::ZERO).await.is_none());
 }

@@ -9,14 +9,27 @@ use crate::{
 };
 
 fn filter(command: &Dictionary) -> Result<Option<Vec<String>>, Failure> {
-    let Some(list) = command.find("Identifiers") else { return Ok(None) };
-    let names = list.array().and_then(|items| items.iter().map(|item| item.str().map(str::to_owned)).collect());
-    names.map(Some).ok_or_else(|| Failure::Format("Identifiers is not an array of strings".into()))
+    let Some(list) = command.find("Identifiers") else {
+        return Ok(None);
+    };
+    let names = list.array().and_then(|items| {
+        items
+            .iter()
+            .map(|item| item.str().map(str::to_owned))
+            .collect()
+    });
+    names
+        .map(Some)
+        .ok_or_else(|| Failure::Format("Identifiers is not an array of strings".into()))
 }
 
 pub(super) fn installed(device: &Device, command: &Dictionary) -> Answer {
     let wanted = filter(command)?;
-    let personal = device.state.enrollment.as_ref().is_some_and(|enrollment| enrollment.enrollment_id.is_some());
+    let personal = device
+        .state
+        .enrollment
+        .as_ref()
+        .is_some_and(|enrollment| enrollment.enrollment_id.is_some());
     let managed_only = command.want_boolean("ManagedAppsOnly")?.unwrap_or(false) || personal;
     let list: Vec<Value> = device
         .state
@@ -48,7 +61,10 @@ pub(super) fn managed(device: &Device, command: &Dictionary) -> Answer {
     let wanted = filter(command)?;
     let mut list = Dictionary::new();
     for app in device.state.apps.values().filter(|app| app.managed) {
-        if wanted.as_ref().is_none_or(|wanted| wanted.contains(&app.identifier)) {
+        if wanted
+            .as_ref()
+            .is_none_or(|wanted| wanted.contains(&app.identifier))
+        {
             list.extend(dict! { app.identifier.as_str() => dict! {
                 "Status" => "Managed",
                 "ManagementFlags" => 1_i64,
@@ -68,7 +84,10 @@ pub(super) fn install(device: &mut Device, command: &Dictionary) -> Answer {
     let manifest = command.want_str("ManifestURL")?;
     command.want_integer("ManagementFlags")?;
     for key in ["Options", "Configuration", "Attributes"] {
-        if command.find(key).is_some_and(|value| value.dictionary().is_none()) {
+        if command
+            .find(key)
+            .is_some_and(|value| value.dictionary().is_none())
+        {
             return Err(Failure::Format(format!("{key} is not a dictionary")));
         }
     }
@@ -76,10 +95,20 @@ pub(super) fn install(device: &mut Device, command: &Dictionary) -> Answer {
         (Some(id), None, None) => format!("com.example.store.{id}"),
         (None, Some(identifier), None) => identifier.to_owned(),
         (None, None, Some(url)) => from_url(url)?,
-        _ => return Err(Failure::Format("needs one of iTunesStoreID, Identifier and ManifestURL".into())),
+        _ => {
+            return Err(Failure::Format(
+                "needs one of iTunesStoreID, Identifier and ManifestURL".into(),
+            ));
+        }
     };
     let takes_over = command.want_str("ChangeManagementState")? == Some("Managed");
-    if device.state.apps.get(&identifier).is_some_and(|app| !app.managed) && !takes_over {
+    if device
+        .state
+        .apps
+        .get(&identifier)
+        .is_some_and(|app| !app.managed)
+        && !takes_over
+    {
         return Err(Failure::Refused(crate::apple::Refusal {
             code: 12026,
             domain: "MCMDMErrorDomain".into(),
@@ -94,16 +123,30 @@ pub(super) fn install_enterprise(device: &mut Device, command: &Dictionary) -> A
     only(device, &[Kind::Mac])?;
     let identifier = match (command.find("Manifest"), command.want_str("ManifestURL")?) {
         (Some(manifest), None) => {
-            let first = manifest.need_array("items")?.first().ok_or_else(|| malformed("items is empty"))?;
+            let first = manifest
+                .need_array("items")?
+                .first()
+                .ok_or_else(|| malformed("items is empty"))?;
             let assets = first.need_array("assets")?;
-            let url = assets.first().ok_or_else(|| malformed("assets is empty"))?.need_str("url")?;
-            match first.get("metadata").map(|metadata| metadata.need_str("bundle-identifier")).transpose()? {
+            let url = assets
+                .first()
+                .ok_or_else(|| malformed("assets is empty"))?
+                .need_str("url")?;
+            match first
+                .get("metadata")
+                .map(|metadata| metadata.need_str("bundle-identifier"))
+                .transpose()?
+            {
                 Some(identifier) => identifier.to_owned(),
                 None => from_url(url)?,
             }
         }
         (None, Some(url)) => from_url(url)?,
-        _ => return Err(Failure::Format("needs either Manifest or ManifestURL".into())),
+        _ => {
+            return Err(Failure::Format(
+                "needs either Manifest or ManifestURL".into(),
+            ));
+        }
     };
     add(device, &identifier, None);
     Ok(Dictionary::new())
@@ -111,7 +154,12 @@ pub(super) fn install_enterprise(device: &mut Device, command: &Dictionary) -> A
 
 pub(super) fn remove(device: &mut Device, command: &Dictionary) -> Answer {
     let identifier = command.need_str("Identifier")?;
-    if device.state.apps.get(identifier).is_some_and(|app| app.managed) {
+    if device
+        .state
+        .apps
+        .get(identifier)
+        .is_some_and(|app| app.managed)
+    {
         device.state.apps.remove(identifier);
         Ok(Dictionary::new())
     } else {
@@ -134,7 +182,11 @@ fn from_url(url: &str) -> Result<String, Failure> {
 }
 
 fn add(device: &mut Device, identifier: &str, store_id: Option<i64>) {
-    let name = identifier.rsplit('.').next().unwrap_or(identifier).to_owned();
+    let name = identifier
+        .rsplit('.')
+        .next()
+        .unwrap_or(identifier)
+        .to_owned();
     let app = App {
         identifier: identifier.to_owned(),
         name,

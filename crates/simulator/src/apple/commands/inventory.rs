@@ -11,7 +11,9 @@ use crate::{
 pub(super) fn device_information(device: &Device, command: &Dictionary) -> Answer {
     let mut answers = Dictionary::new();
     for query in command.need_array("Queries")? {
-        let query = query.str().ok_or_else(|| crate::Error::Plist("a query is not a string".into()))?;
+        let query = query
+            .str()
+            .ok_or_else(|| crate::Error::Plist("a query is not a string".into()))?;
         if let Some(value) = answer(device, query) {
             answers.insert(query.to_owned(), value);
         }
@@ -21,11 +23,23 @@ pub(super) fn device_information(device: &Device, command: &Dictionary) -> Answe
 
 fn answer(device: &Device, query: &str) -> Option<Value> {
     let (hardware, state) = (&device.hardware, &device.state);
-    let (mac, mobile, cellular) = (hardware.kind == Kind::Mac, hardware.kind.is_mobile(), hardware.imei.is_some());
-    let personal = state.enrollment.as_ref().is_some_and(|enrollment| enrollment.enrollment_id.is_some());
+    let (mac, mobile, cellular) = (
+        hardware.kind == Kind::Mac,
+        hardware.kind.is_mobile(),
+        hardware.imei.is_some(),
+    );
+    let personal = state
+        .enrollment
+        .as_ref()
+        .is_some_and(|enrollment| enrollment.enrollment_id.is_some());
     let setting = |item: &str| state.settings.get(item).cloned();
     let flag = |item: &str, default: bool| Some(setting(item).unwrap_or(Value::Boolean(default)));
-    if personal && matches!(query, "UDID" | "SerialNumber" | "IMEI" | "MEID" | "WiFiMAC" | "BluetoothMAC" | "EthernetMAC") {
+    if personal
+        && matches!(
+            query,
+            "UDID" | "SerialNumber" | "IMEI" | "MEID" | "WiFiMAC" | "BluetoothMAC" | "EthernetMAC"
+        )
+    {
         return None;
     }
     Some(match query {
@@ -76,18 +90,25 @@ fn answer(device: &Device, query: &str) -> Option<Value> {
         "TimeZone" if mobile => setting("TimeZone").unwrap_or_else(|| Value::from("Europe/London")),
         "MDMOptions" => setting("MDMOptions").unwrap_or_else(|| Value::from(Dictionary::new())),
         "OrganizationInfo" => setting("OrganizationInfo")?,
-        "HostName" | "LocalHostName" if mac => {
-            setting("HostName").unwrap_or_else(|| Value::from(hardware.device_name.replace([' ', '\''], "-")))
-        }
+        "HostName" | "LocalHostName" if mac => setting("HostName")
+            .unwrap_or_else(|| Value::from(hardware.device_name.replace([' ', '\''], "-"))),
         "SystemIntegrityProtectionEnabled" if mac => Value::Boolean(true),
         "PINRequiredForEraseDevice" if mac => Value::Boolean(false),
         "PINRequiredForDeviceLock" if mac => Value::Boolean(true),
         "SupportsiOSAppInstalls" if mac => Value::Boolean(true),
         "SupportsLOMDevice" if mac => Value::Boolean(false),
-        "ActiveManagedUsers" if mac => {
-            Value::from(state.enrollment.as_ref()?.users.keys().map(Value::from).collect::<Vec<_>>())
+        "ActiveManagedUsers" if mac => Value::from(
+            state
+                .enrollment
+                .as_ref()?
+                .users
+                .keys()
+                .map(Value::from)
+                .collect::<Vec<_>>(),
+        ),
+        "SoftwareUpdateDeviceID" => {
+            Value::from(format!("{}AP", hardware.product_name.replace(',', "_")))
         }
-        "SoftwareUpdateDeviceID" => Value::from(format!("{}AP", hardware.product_name.replace(',', "_"))),
         "EACSPreflight" if mac => Value::from("success"),
         "iTunesStoreAccountIsActive" => Value::Boolean(false),
         _ => return None,
@@ -96,8 +117,15 @@ fn answer(device: &Device, query: &str) -> Option<Value> {
 
 pub(super) fn security_info(device: &Device) -> Answer {
     let (hardware, state) = (&device.hardware, &device.state);
-    let rules = state.profiles.values().any(|p| p.payloads("com.apple.mobiledevice.passwordpolicy").next().is_some());
-    let by_user = state.enrollment.as_ref().is_some_and(|enrollment| enrollment.enrollment_id.is_some());
+    let rules = state.profiles.values().any(|p| {
+        p.payloads("com.apple.mobiledevice.passwordpolicy")
+            .next()
+            .is_some()
+    });
+    let by_user = state
+        .enrollment
+        .as_ref()
+        .is_some_and(|enrollment| enrollment.enrollment_id.is_some());
     let mut info = dict! {
         "PasscodePresent" => state.passcode_present,
         "PasscodeCompliant" => true,
@@ -158,9 +186,17 @@ pub(super) fn certificates(device: &Device, command: &Dictionary) -> Answer {
         add(&identity.certificate, true);
     }
     for profile in device.state.profiles.values() {
-        for kind in ["com.apple.security.root", "com.apple.security.pkcs1", "com.apple.security.pem"] {
+        for kind in [
+            "com.apple.security.root",
+            "com.apple.security.pkcs1",
+            "com.apple.security.pem",
+        ] {
             for payload in profile.payloads(kind) {
-                if let Some(Ok(certificate)) = payload.get("PayloadContent").and_then(Value::data).map(Certificate::parse) {
+                if let Some(Ok(certificate)) = payload
+                    .get("PayloadContent")
+                    .and_then(Value::data)
+                    .map(Certificate::parse)
+                {
                     add(&certificate, false);
                 }
             }

@@ -18,14 +18,23 @@ fn in_lost_mode(device: &Device) -> Result<(), Failure> {
     if device.state.lost_mode.is_some() {
         Ok(())
     } else {
-        Err(refused(code::NOT_IN_LOST_MODE, "The device is not in Lost Mode."))
+        Err(refused(
+            code::NOT_IN_LOST_MODE,
+            "The device is not in Lost Mode.",
+        ))
     }
 }
 
 pub(super) fn enable(device: &mut Device, command: &Dictionary) -> Answer {
     allowed(device)?;
-    let text = |key: &str| -> Result<String, Failure> { Ok(command.want_str(key)?.unwrap_or("").to_owned()) };
-    let mode = LostMode { message: text("Message")?, phone_number: text("PhoneNumber")?, footnote: text("Footnote")? };
+    let text = |key: &str| -> Result<String, Failure> {
+        Ok(command.want_str(key)?.unwrap_or("").to_owned())
+    };
+    let mode = LostMode {
+        message: text("Message")?,
+        phone_number: text("PhoneNumber")?,
+        footnote: text("Footnote")?,
+    };
     if mode.message.is_empty() && mode.phone_number.is_empty() {
         return Err(Failure::Format("needs Message or PhoneNumber".into()));
     }
@@ -42,7 +51,10 @@ pub(super) fn disable(device: &mut Device) -> Answer {
 pub(super) fn location(device: &mut Device) -> Answer {
     in_lost_mode(device)?;
     let offset = |n: usize| n as f64 / 10_000.0;
-    let (north, east) = (offset(device.random.below(1000)), offset(device.random.below(1000)));
+    let (north, east) = (
+        offset(device.random.below(1000)),
+        offset(device.random.below(1000)),
+    );
     Ok(dict! {
         "Latitude" => 51.45 + north,
         "Longitude" => -0.15 + east,

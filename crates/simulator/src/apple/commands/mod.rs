@@ -80,7 +80,12 @@ mod right {
 }
 
 /// Executes one command.
-pub(super) async fn execute(device: &mut Device, channel: &Channel, request_type: &str, command: &Dictionary) -> Answer {
+pub(super) async fn execute(
+    device: &mut Device,
+    channel: &Channel,
+    request_type: &str,
+    command: &Dictionary,
+) -> Answer {
     if request_type.is_empty() {
         return Err(Failure::Format("no RequestType".into()));
     }
@@ -88,10 +93,18 @@ pub(super) async fn execute(device: &mut Device, channel: &Channel, request_type
     if let Channel::User(_) = channel
         && !matches!(
             request_type,
-            "InstallProfile" | "RemoveProfile" | "ProfileList" | "CertificateList" | "DeclarativeManagement" | "InstallApplication"
+            "InstallProfile"
+                | "RemoveProfile"
+                | "ProfileList"
+                | "CertificateList"
+                | "DeclarativeManagement"
+                | "InstallApplication"
         )
     {
-        return Err(refused(code::CHANNEL, "The command is not available on the user channel."));
+        return Err(refused(
+            code::CHANNEL,
+            "The command is not available on the user channel.",
+        ));
     }
     match request_type {
         "DeviceInformation" => inventory::device_information(device, command),
@@ -103,7 +116,9 @@ pub(super) async fn execute(device: &mut Device, channel: &Channel, request_type
         "InstallEnterpriseApplication" => apps::install_enterprise(device, command),
         "RemoveApplication" => apps::remove(device, command),
         "ProfileList" => profiles::list(device, command),
-        "ProvisioningProfileList" => Ok(crate::dict! { "ProvisioningProfileList" => Vec::<Value>::new() }),
+        "ProvisioningProfileList" => {
+            Ok(crate::dict! { "ProvisioningProfileList" => Vec::<Value>::new() })
+        }
         "InstallProfile" => profiles::install(device, command).await,
         "RemoveProfile" => profiles::remove(device, command),
         "DeviceLock" => power::lock(device, command),
@@ -127,7 +142,10 @@ pub(super) async fn execute(device: &mut Device, channel: &Channel, request_type
         "LogOutUser" => users::log_out(device),
         "DeleteUser" => users::delete(device, command),
         "DeclarativeManagement" => declarative(device, channel, command),
-        other => Err(refused(code::UNKNOWN_REQUEST, &format!("“{other}” is not a valid request type."))),
+        other => Err(refused(
+            code::UNKNOWN_REQUEST,
+            &format!("“{other}” is not a valid request type."),
+        )),
     }
 }
 
@@ -144,10 +162,16 @@ fn check_rights(device: &Device, request_type: &str) -> Result<(), Failure> {
         "InstallApplication" | "RemoveApplication" | "ManagedApplicationList" => right::CHANGE_APPS,
         _ => return Ok(()),
     };
-    match device.state.enrollment.as_ref().and_then(|enrollment| enrollment.access_rights) {
-        Some(rights) if rights & needed == 0 => {
-            Err(refused(code::RIGHTS, "The management profile does not have the right to perform this action."))
-        }
+    match device
+        .state
+        .enrollment
+        .as_ref()
+        .and_then(|enrollment| enrollment.access_rights)
+    {
+        Some(rights) if rights & needed == 0 => Err(refused(
+            code::RIGHTS,
+            "The management profile does not have the right to perform this action.",
+        )),
         _ => Ok(()),
     }
 }
@@ -156,7 +180,10 @@ fn only(device: &Device, kinds: &[Kind]) -> Result<(), Failure> {
     if kinds.contains(&device.hardware.kind) {
         Ok(())
     } else {
-        Err(refused(code::UNKNOWN_REQUEST, "The command is not available on this kind of device."))
+        Err(refused(
+            code::UNKNOWN_REQUEST,
+            "The command is not available on this kind of device.",
+        ))
     }
 }
 
@@ -164,7 +191,10 @@ fn only_supervised(device: &Device) -> Result<(), Failure> {
     if device.hardware.supervised {
         Ok(())
     } else {
-        Err(refused(code::NOT_SUPERVISED, "The device must be supervised."))
+        Err(refused(
+            code::NOT_SUPERVISED,
+            "The device must be supervised.",
+        ))
     }
 }
 
@@ -175,13 +205,18 @@ fn declarative(device: &mut Device, channel: &Channel, command: &Dictionary) -> 
         _ => !device.hardware.os_at_least(15, 0),
     };
     if old {
-        return Err(refused(code::UNKNOWN_REQUEST, "“DeclarativeManagement” is not a valid request type."));
+        return Err(refused(
+            code::UNKNOWN_REQUEST,
+            "“DeclarativeManagement” is not a valid request type.",
+        ));
     }
     let tokens = match command.get("Data") {
         None => None,
         Some(Value::Data(bytes)) => Some(bytes.clone()),
         Some(_) => return Err(Failure::Format("Data is not data".into())),
     };
-    device.effects.push(Effect::Synchronize(channel.clone(), tokens));
+    device
+        .effects
+        .push(Effect::Synchronize(channel.clone(), tokens));
     Ok(Dictionary::new())
 }

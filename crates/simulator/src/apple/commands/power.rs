@@ -26,7 +26,11 @@ pub(super) fn lock(device: &mut Device, command: &Dictionary) -> Answer {
     if device.hardware.kind == Kind::Mac {
         device.effects.push(Effect::Disconnect);
     }
-    let result = if device.state.passcode_present { "Success" } else { "NoPasscodeSet" };
+    let result = if device.state.passcode_present {
+        "Success"
+    } else {
+        "NoPasscodeSet"
+    };
     Ok(dict! { "MessageResult" => result })
 }
 
@@ -34,7 +38,10 @@ pub(super) fn clear_passcode(device: &mut Device, command: &Dictionary) -> Answe
     super::only(device, &[Kind::IPhone, Kind::IPad])?;
     let token = command.need_data("UnlockToken")?;
     if device.state.unlock_token.as_deref() != Some(token) {
-        return Err(refused(code::WRONG_PASSWORD, "The unlock token is not this device's."));
+        return Err(refused(
+            code::WRONG_PASSWORD,
+            "The unlock token is not this device's.",
+        ));
     }
     device.state.passcode_present = false;
     device.state.locked = None;
@@ -49,17 +56,25 @@ pub(super) fn erase(device: &mut Device, command: &Dictionary) -> Answer {
         command.want_boolean(key)?;
     }
     if let Some(mode) = command.want_str("ObliterationBehavior")?
-        && !matches!(mode, "Default" | "DoNotObliterate" | "ObliterateWithWarning" | "Always")
+        && !matches!(
+            mode,
+            "Default" | "DoNotObliterate" | "ObliterateWithWarning" | "Always"
+        )
     {
         return Err(Failure::Format(format!("ObliterationBehavior {mode}")));
     }
     let profile = match command.find("ReturnToService") {
         Some(settings) if settings.want_boolean("Enabled")? == Some(true) => {
             only_supervised(device)?;
-            settings.find("MDMProfileData").and_then(crate::plist::Value::data).map(<[u8]>::to_vec)
+            settings
+                .find("MDMProfileData")
+                .and_then(crate::plist::Value::data)
+                .map(<[u8]>::to_vec)
         }
         Some(settings) if settings.dictionary().is_none() => {
-            return Err(Failure::Format("ReturnToService is not a dictionary".into()));
+            return Err(Failure::Format(
+                "ReturnToService is not a dictionary".into(),
+            ));
         }
         _ => None,
     };

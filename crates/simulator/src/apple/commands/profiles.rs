@@ -2,7 +2,10 @@
 
 use super::{Answer, Device, Effect, Failure, code, refused};
 use crate::{
-    apple::{Refusal, profile::{InstalledProfile, open_profile}},
+    apple::{
+        Refusal,
+        profile::{InstalledProfile, open_profile},
+    },
     dict,
     plist::{Dictionary, Lookup as _, Value},
 };
@@ -20,7 +23,9 @@ const KEYS: [&str; 7] = [
 pub(super) fn list(device: &Device, command: &Dictionary) -> Answer {
     let managed_only = command.want_boolean("ManagedOnly")?.unwrap_or(false);
     let pick = |from: &Dictionary| -> Dictionary {
-        KEYS.iter().filter_map(|key| Some(((*key).to_owned(), from.get(*key)?.clone()))).collect()
+        KEYS.iter()
+            .filter_map(|key| Some(((*key).to_owned(), from.get(*key)?.clone())))
+            .collect()
     };
     let list: Vec<Value> = device
         .state
@@ -63,10 +68,18 @@ pub(super) async fn install(device: &mut Device, command: &Dictionary) -> Answer
     let opened = open_profile(bytes, &device.anchors).map_err(|error| refuse(error.to_string()))?;
     let profile = InstalledProfile::of(&opened, true);
     let carries_mdm = profile.payloads("com.apple.mdm").next().is_some();
-    let current = device.state.enrollment.as_ref().map(|enrollment| enrollment.profile.clone()).unwrap_or_default();
+    let current = device
+        .state
+        .enrollment
+        .as_ref()
+        .map(|enrollment| enrollment.profile.clone())
+        .unwrap_or_default();
     match (carries_mdm, profile.identifier == current) {
         (true, true) => {
-            device.renew(&opened).await.map_err(|error| refuse(error.to_string()))?;
+            device
+                .renew(&opened)
+                .await
+                .map_err(|error| refuse(error.to_string()))?;
             device.acknowledge_by_former = device.behavior.acknowledges_renewal_by_old_identity;
             return Ok(Dictionary::new());
         }
@@ -74,19 +87,26 @@ pub(super) async fn install(device: &mut Device, command: &Dictionary) -> Answer
         (false, true) => return Err(refuse("it would replace the management profile".into())),
         (false, false) => {}
     }
-    if let Some(other) = device.state.profiles.get(&profile.identifier) {
-        if other.declaration.is_some() {
-            return Err(refuse("the profile belongs to a declaration".into()));
-        }
+    let other = device.state.profiles.get(&profile.identifier);
+    if other.is_some_and(|other| other.declaration.is_some()) {
+        return Err(refuse("the profile belongs to a declaration".into()));
     }
     super::secrets::apply_filevault(device, &profile)?;
-    device.state.profiles.insert(profile.identifier.clone(), profile);
+    device
+        .state
+        .profiles
+        .insert(profile.identifier.clone(), profile);
     Ok(Dictionary::new())
 }
 
 pub(super) fn remove(device: &mut Device, command: &Dictionary) -> Answer {
     let identifier = command.need_str("Identifier")?;
-    if device.state.enrollment.as_ref().is_some_and(|enrollment| enrollment.profile == identifier) {
+    if device
+        .state
+        .enrollment
+        .as_ref()
+        .is_some_and(|enrollment| enrollment.profile == identifier)
+    {
         device.effects.push(Effect::RemoveManagement);
         return Ok(Dictionary::new());
     }
@@ -95,6 +115,9 @@ pub(super) fn remove(device: &mut Device, command: &Dictionary) -> Answer {
             device.state.profiles.remove(identifier);
             Ok(Dictionary::new())
         }
-        _ => Err(refused(code::NO_SUCH_PROFILE, &format!("The profile “{identifier}” is not installed by management."))),
+        _ => Err(refused(
+            code::NO_SUCH_PROFILE,
+            &format!("The profile “{identifier}” is not installed by management."),
+        )),
     }
 }

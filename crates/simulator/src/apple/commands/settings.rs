@@ -51,25 +51,46 @@ fn apply(device: &mut Device, name: &str, item: &Value) -> Result<(), Failure> {
         return Ok(());
     }
     let Some((_, key)) = ITEMS.iter().find(|(known, _)| *known == name) else {
-        return Err(refused(code::UNKNOWN_REQUEST, &format!("“{name}” is not a valid setting.")));
+        return Err(refused(
+            code::UNKNOWN_REQUEST,
+            &format!("“{name}” is not a valid setting."),
+        ));
     };
-    let value = item.get(key).cloned().ok_or_else(|| Failure::Format(format!("{name} without {key}")))?;
+    let value = item
+        .get(key)
+        .cloned()
+        .ok_or_else(|| Failure::Format(format!("{name} without {key}")))?;
     let fits = match *key {
         "Enabled" => value.boolean().is_some(),
         "Image" => value.data().is_some(),
         "OrganizationInfo" | "MDMOptions" => value.dictionary().is_some(),
-        "PasscodeLockGracePeriod" | "MaximumResidentUsers" | "RecommendationCadence" => value.integer().is_some(),
+        "PasscodeLockGracePeriod" | "MaximumResidentUsers" | "RecommendationCadence" => {
+            value.integer().is_some()
+        }
         _ => value.str().is_some_and(|text| !text.is_empty()),
     };
     if !fits {
-        return Err(Failure::Format(format!("{name} with a {key} of the wrong type")));
+        return Err(Failure::Format(format!(
+            "{name} with a {key} of the wrong type"
+        )));
     }
-    let supervised_only = matches!(name, "Wallpaper" | "DeviceName" | "Bluetooth" | "TimeZone" | "DiagnosticSubmission");
+    let supervised_only = matches!(
+        name,
+        "Wallpaper" | "DeviceName" | "Bluetooth" | "TimeZone" | "DiagnosticSubmission"
+    );
     if supervised_only && !device.hardware.supervised && device.hardware.kind != Kind::Mac {
-        return Err(refused(code::NOT_SUPERVISED, "The device must be supervised."));
+        return Err(refused(
+            code::NOT_SUPERVISED,
+            "The device must be supervised.",
+        ));
     }
-    if matches!(name, "DataRoaming" | "VoiceRoaming" | "PersonalHotspot") && device.hardware.imei.is_none() {
-        return Err(Failure::Refused(Refusal::mdm(12005, "The device has no cellular modem.")));
+    if matches!(name, "DataRoaming" | "VoiceRoaming" | "PersonalHotspot")
+        && device.hardware.imei.is_none()
+    {
+        return Err(Failure::Refused(Refusal::mdm(
+            12005,
+            "The device has no cellular modem.",
+        )));
     }
     if name == "DeviceName" {
         device.hardware.device_name = value.str().unwrap_or_default().to_owned();
@@ -92,7 +113,10 @@ pub(super) fn cellular_plans(device: &mut Device, command: &Dictionary) -> Answe
     only(device, &[Kind::IPhone, Kind::IPad])?;
     let url = command.need_str("eSIMServerURL")?.to_owned();
     if device.hardware.imei.is_none() {
-        return Err(Failure::Refused(Refusal::mdm(12005, "The device has no cellular modem.")));
+        return Err(Failure::Refused(Refusal::mdm(
+            12005,
+            "The device has no cellular modem.",
+        )));
     }
     device.state.cellular_plan_servers.push(url);
     Ok(Dictionary::new())

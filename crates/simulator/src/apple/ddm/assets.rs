@@ -17,7 +17,11 @@ use crate::{
 impl Device {
     /// Downloads every data asset that `payload` refers to and checks it against its declaration.
     /// Returns what is wrong.
-    pub(super) async fn fetch_referenced_assets(&mut self, channel: &Channel, payload: &Json) -> Option<String> {
+    pub(super) async fn fetch_referenced_assets(
+        &mut self,
+        channel: &Channel,
+        payload: &Json,
+    ) -> Option<String> {
         let mut references = Vec::new();
         collect_references(payload, &mut references);
         for identifier in references {
@@ -29,7 +33,9 @@ impl Device {
                 return Some(format!("asset {identifier} is not valid"));
             }
             let reference = &asset.payload["Reference"];
-            let Some(url) = reference["DataURL"].as_str() else { continue };
+            let Some(url) = reference["DataURL"].as_str() else {
+                continue;
+            };
             if let Err(error) = self.check_asset(url, reference).await {
                 return Some(format!("asset {identifier}: {error}"));
             }
@@ -40,14 +46,23 @@ impl Device {
     async fn check_asset(&mut self, url: &str, reference: &Json) -> Result<()> {
         let reply = self.client.send(&Request::get(url)).await?.ok("an asset")?;
         let bad = |why: &str| Err(Error::Declarative(why.to_owned()));
-        if reference["ContentType"].as_str().is_some_and(|wanted| wanted.to_ascii_lowercase() != reply.media_type()) {
+        if reference["ContentType"]
+            .as_str()
+            .is_some_and(|wanted| wanted.to_ascii_lowercase() != reply.media_type())
+        {
             return bad("the Content-Type differs");
         }
-        if reference["Size"].as_u64().is_some_and(|wanted| wanted != reply.body.len() as u64) {
+        if reference["Size"]
+            .as_u64()
+            .is_some_and(|wanted| wanted != reply.body.len() as u64)
+        {
             return bad("the Size differs");
         }
         let digest = hex::encode(Digest::Sha256.of(&reply.body));
-        if reference["Hash-SHA-256"].as_str().is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&digest)) {
+        if reference["Hash-SHA-256"]
+            .as_str()
+            .is_some_and(|wanted| !wanted.eq_ignore_ascii_case(&digest))
+        {
             return bad("the Hash-SHA-256 differs");
         }
         Ok(())
@@ -56,25 +71,44 @@ impl Device {
     /// Installs the profile of a legacy configuration. One that commands installed is taken over
     /// when identifier and UUID are the same.
     pub(super) async fn install_declared_profile(&mut self, owner: &str, url: &str) -> Result<()> {
-        let reply = self.client.send(&Request::get(url)).await?.ok("a declared profile")?;
+        let reply = self
+            .client
+            .send(&Request::get(url))
+            .await?
+            .ok("a declared profile")?;
         if reply.media_type() != "application/x-apple-aspen-config" {
-            return Err(Error::Profile(format!("served as {:?}", reply.media_type())));
+            return Err(Error::Profile(format!(
+                "served as {:?}",
+                reply.media_type()
+            )));
         }
         let opened = open_profile(&reply.body, &self.anchors)?;
         let mut profile = InstalledProfile::of(&opened, true);
         for forbidden in ["com.apple.mdm", "com.apple.declarations"] {
             if profile.payloads(forbidden).next().is_some() {
-                return Err(Error::Profile(format!("{forbidden} inside a declared profile")));
+                return Err(Error::Profile(format!(
+                    "{forbidden} inside a declared profile"
+                )));
             }
         }
-        let taken = self.state.profiles.get(&profile.identifier).is_some_and(|other| {
-            other.declaration.as_deref() != Some(owner) && (other.declaration.is_some() || other.uuid != profile.uuid)
-        });
+        let taken = self
+            .state
+            .profiles
+            .get(&profile.identifier)
+            .is_some_and(|other| {
+                other.declaration.as_deref() != Some(owner)
+                    && (other.declaration.is_some() || other.uuid != profile.uuid)
+            });
         if taken {
-            return Err(Error::Profile(format!("{} is installed by somebody else", profile.identifier)));
+            return Err(Error::Profile(format!(
+                "{} is installed by somebody else",
+                profile.identifier
+            )));
         }
         profile.declaration = Some(owner.to_owned());
-        self.state.profiles.insert(profile.identifier.clone(), profile);
+        self.state
+            .profiles
+            .insert(profile.identifier.clone(), profile);
         Ok(())
     }
 }
@@ -90,7 +124,9 @@ fn collect_references(value: &Json, found: &mut Vec<String>) {
                 }
             }
         }
-        Json::Array(items) => items.iter().for_each(|item| collect_references(item, found)),
+        Json::Array(items) => items
+            .iter()
+            .for_each(|item| collect_references(item, found)),
         _ => {}
     }
 }

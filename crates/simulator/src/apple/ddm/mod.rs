@@ -30,7 +30,12 @@ pub enum Group {
 
 impl Group {
     /// All groups in the order they are fetched.
-    pub const ALL: [Self; 4] = [Self::Management, Self::Asset, Self::Configuration, Self::Activation];
+    pub const ALL: [Self; 4] = [
+        Self::Management,
+        Self::Asset,
+        Self::Configuration,
+        Self::Activation,
+    ];
 
     /// The word in the `Endpoint`.
     #[must_use]
@@ -98,7 +103,9 @@ impl Declarations {
     /// The declaration with this identifier, whatever its group.
     #[must_use]
     pub fn get(&self, identifier: &str) -> Option<&Declaration> {
-        self.held.values().find(|declaration| declaration.identifier == identifier)
+        self.held
+            .values()
+            .find(|declaration| declaration.identifier == identifier)
     }
 
     /// Identifiers of the active configurations.
@@ -106,7 +113,9 @@ impl Declarations {
     pub fn active_configurations(&self) -> Vec<&str> {
         self.held
             .iter()
-            .filter(|((group, _), declaration)| *group == Group::Configuration && declaration.active)
+            .filter(|((group, _), declaration)| {
+                *group == Group::Configuration && declaration.active
+            })
             .map(|(_, declaration)| declaration.identifier.as_str())
             .collect()
     }
@@ -121,7 +130,11 @@ impl Device {
     }
 
     /// Brings the declarations up to date; `tokens` came with the command.
-    pub(super) async fn synchronize(&mut self, channel: &Channel, tokens: Option<&[u8]>) -> Result<()> {
+    pub(super) async fn synchronize(
+        &mut self,
+        channel: &Channel,
+        tokens: Option<&[u8]>,
+    ) -> Result<()> {
         let first = !std::mem::replace(&mut self.declarations(channel).enabled, true);
         let fetched;
         let tokens = if let Some(tokens) = tokens {
@@ -150,19 +163,33 @@ impl Device {
         for group in Group::ALL {
             let list = items["Declarations"][group.list()]
                 .as_array()
-                .ok_or_else(|| Error::Declarative(format!("declaration-items without {}", group.list())))?;
+                .ok_or_else(|| {
+                    Error::Declarative(format!("declaration-items without {}", group.list()))
+                })?;
             for item in list {
                 let identifier = text(item, "Identifier", 64)?.to_owned();
                 let server_token = text(item, "ServerToken", 64)?.to_owned();
-                if wanted.insert((group, identifier.clone()), server_token).is_some() {
-                    return Err(Error::Declarative(format!("{identifier} is advertised twice")));
+                if wanted
+                    .insert((group, identifier.clone()), server_token)
+                    .is_some()
+                {
+                    return Err(Error::Declarative(format!(
+                        "{identifier} is advertised twice"
+                    )));
                 }
             }
         }
-        self.declarations(channel).held.retain(|key, _| wanted.contains_key(key));
+        self.declarations(channel)
+            .held
+            .retain(|key, _| wanted.contains_key(key));
         for ((group, identifier), server_token) in wanted {
             let key = (group, identifier.clone());
-            if self.declarations(channel).held.get(&key).is_some_and(|held| held.server_token == server_token) {
+            if self
+                .declarations(channel)
+                .held
+                .get(&key)
+                .is_some_and(|held| held.server_token == server_token)
+            {
                 continue;
             }
             let declaration = self.fetch(channel, group, identifier, server_token).await?;
@@ -176,7 +203,13 @@ impl Device {
 
     /// Fetches one declaration. One that is missing or malformed is kept as invalid, so that it
     /// fails alone.
-    async fn fetch(&mut self, channel: &Channel, group: Group, identifier: String, token: String) -> Result<Declaration> {
+    async fn fetch(
+        &mut self,
+        channel: &Channel,
+        group: Group,
+        identifier: String,
+        token: String,
+    ) -> Result<Declaration> {
         let endpoint = format!("declaration/{}/{identifier}", group.word());
         let mut declaration = Declaration {
             identifier,
@@ -194,13 +227,20 @@ impl Device {
         };
         if let Err(why) = document.and_then(|document| declaration.fill(group, document)) {
             declaration.valid = "invalid";
-            declaration.reasons.push(("Error.DeclarationInvalid".into(), why.to_string()));
+            declaration
+                .reasons
+                .push(("Error.DeclarationInvalid".into(), why.to_string()));
         }
         Ok(declaration)
     }
 
     /// Sends one DeclarativeManagement message and returns the reply's body.
-    pub(super) async fn ask(&mut self, channel: &Channel, endpoint: &str, data: Option<Vec<u8>>) -> Result<Vec<u8>> {
+    pub(super) async fn ask(
+        &mut self,
+        channel: &Channel,
+        endpoint: &str,
+        data: Option<Vec<u8>>,
+    ) -> Result<Vec<u8>> {
         let mut message = self.check_in(channel, "DeclarativeManagement")?;
         message.extend(dict! { "Endpoint" => endpoint });
         if let Some(data) = data {
@@ -216,7 +256,9 @@ impl Declaration {
         let bad = |why: String| Err(Error::Declarative(why));
         let kind = text(&document, "Type", 255)?.to_owned();
         let fits = match group {
-            Group::Asset => kind.starts_with("com.apple.asset.") || kind.starts_with("com.apple.credential."),
+            Group::Asset => {
+                kind.starts_with("com.apple.asset.") || kind.starts_with("com.apple.credential.")
+            }
             other => kind.starts_with(&format!("com.apple.{}.", other.word())),
         };
         if !fits {
@@ -247,5 +289,9 @@ fn text<'a>(object: &'a Json, key: &str, limit: usize) -> Result<&'a str> {
     object[key]
         .as_str()
         .filter(|text| !text.is_empty() && text.len() <= limit)
-        .ok_or_else(|| Error::Declarative(format!("{key} is missing, empty or longer than {limit} octets")))
+        .ok_or_else(|| {
+            Error::Declarative(format!(
+                "{key} is missing, empty or longer than {limit} octets"
+            ))
+        })
 }

@@ -12,7 +12,12 @@ type Values = BTreeMap<String, Json>;
 /// # Errors
 /// Says what could not be read.
 pub(super) fn holds(text: &str, status: &Values, properties: &Values) -> Result<bool, String> {
-    let mut parser = Parser { tokens: tokens(text)?, at: 0, status, properties };
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        at: 0,
+        status,
+        properties,
+    };
     let result = parser.any()?;
     match parser.peek() {
         None => Ok(result),
@@ -42,8 +47,14 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             }
             '@' => {
                 let open = rest.find('(').ok_or("@ without (")?;
-                let close = rest.find(')').filter(|close| *close > open).ok_or("@ without )")?;
-                let name = rest[open + 1..close].trim().trim_matches(['\'', '"']).to_owned();
+                let close = rest
+                    .find(')')
+                    .filter(|close| *close > open)
+                    .ok_or("@ without )")?;
+                let name = rest[open + 1..close]
+                    .trim()
+                    .trim_matches(['\'', '"'])
+                    .to_owned();
                 match &rest[1..open] {
                     "status" | "key" => (Token::Status(name), close + 1),
                     "property" => (Token::Property(name), close + 1),
@@ -51,15 +62,24 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 }
             }
             c if c.is_ascii_digit() || c == '-' => {
-                let end = rest[1..].find(|c: char| !c.is_ascii_digit() && c != '.').map_or(rest.len(), |at| at + 1);
-                (Token::Number(rest[..end].parse().map_err(|_| "a malformed number")?), end)
+                let end = rest[1..]
+                    .find(|c: char| !c.is_ascii_digit() && c != '.')
+                    .map_or(rest.len(), |at| at + 1);
+                (
+                    Token::Number(rest[..end].parse().map_err(|_| "a malformed number")?),
+                    end,
+                )
             }
             c if "=!<>&|".contains(c) => {
-                let end = rest.find(|c: char| !"=!<>&|".contains(c)).unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| !"=!<>&|".contains(c))
+                    .unwrap_or(rest.len());
                 (Token::Word(rest[..end].to_owned()), end)
             }
             c if c.is_alphabetic() => {
-                let end = rest.find(|c: char| !c.is_alphanumeric() && c != '[' && c != ']').unwrap_or(rest.len());
+                let end = rest
+                    .find(|c: char| !c.is_alphanumeric() && c != '[' && c != ']')
+                    .unwrap_or(rest.len());
                 (Token::Word(rest[..end].to_ascii_uppercase()), end)
             }
             other => return Err(format!("unexpected {other:?}")),
@@ -88,7 +108,8 @@ impl Parser<'_> {
     }
 
     fn eat(&mut self, words: &[&str]) -> bool {
-        let found = matches!(self.peek(), Some(Token::Word(word)) if words.contains(&word.as_str()));
+        let found =
+            matches!(self.peek(), Some(Token::Word(word)) if words.contains(&word.as_str()));
         self.at += usize::from(found);
         found
     }
@@ -124,10 +145,16 @@ impl Parser<'_> {
         }
         if self.eat(&["("]) {
             let result = self.any()?;
-            return if self.eat(&[")"]) { Ok(result) } else { Err("( without )".into()) };
+            return if self.eat(&[")"]) {
+                Ok(result)
+            } else {
+                Err("( without )".into())
+            };
         }
         let left = self.value()?;
-        let Some(Token::Word(operator)) = self.next() else { return Err("no operator".into()) };
+        let Some(Token::Word(operator)) = self.next() else {
+            return Err("no operator".into());
+        };
         if operator == "IN" {
             if !self.eat(&["{"]) {
                 return Err("IN without {".into());
@@ -148,7 +175,9 @@ impl Parser<'_> {
             Some(Token::Text(text)) => Json::from(text),
             Some(Token::Number(number)) => Json::from(number),
             Some(Token::Status(name)) => self.status.get(&name).cloned().unwrap_or(Json::Null),
-            Some(Token::Property(name)) => self.properties.get(&name).cloned().unwrap_or(Json::Null),
+            Some(Token::Property(name)) => {
+                self.properties.get(&name).cloned().unwrap_or(Json::Null)
+            }
             Some(Token::Word(word)) if word == "TRUE" || word == "YES" => Json::Bool(true),
             Some(Token::Word(word)) if word == "FALSE" || word == "NO" => Json::Bool(false),
             Some(Token::Word(word)) if word == "NULL" || word == "NIL" => Json::Null,
@@ -165,7 +194,9 @@ fn compare(left: &Json, operator: &str, right: &Json) -> Result<bool, String> {
         (Some(flag), Some(number)) => flag == (number != 0.0),
         _ => numbers.map_or_else(|| left == right, |(a, b)| a == b),
     };
-    let order = numbers.and_then(|(a, b)| a.partial_cmp(&b)).or_else(|| texts.map(|(a, b)| a.cmp(b)));
+    let order = numbers
+        .and_then(|(a, b)| a.partial_cmp(&b))
+        .or_else(|| texts.map(|(a, b)| a.cmp(b)));
     Ok(match operator {
         "==" | "=" => equal,
         "!=" | "<>" => !equal,
@@ -194,7 +225,11 @@ mod tests {
             ("passcode.is-present".to_owned(), json!(true)),
         ]
         .into();
-        let properties = [("ring".to_owned(), json!(2)), ("site".to_owned(), json!("north"))].into();
+        let properties = [
+            ("ring".to_owned(), json!(2)),
+            ("site".to_owned(), json!("north")),
+        ]
+        .into();
         let ask = |text: &str| holds(text, &status, &properties);
         for yes in [
             "TRUEPREDICATE",
@@ -207,10 +242,22 @@ mod tests {
         ] {
             assert_eq!(ask(yes), Ok(true), "{yes}");
         }
-        for no in ["@property(ring) < 2", "@status(device.model.family) == 'iPad'", "@property(missing) == 'x'"] {
+        for no in [
+            "@property(ring) < 2",
+            "@status(device.model.family) == 'iPad'",
+            "@property(missing) == 'x'",
+        ] {
             assert_eq!(ask(no), Ok(false), "{no}");
         }
-        for wrong in ["", "@status(x", "1 ==", "'a' ~ 'b'", "TRUEPREDICATE 1", "(TRUEPREDICATE", "@odd(x) == 1"] {
+        for wrong in [
+            "",
+            "@status(x",
+            "1 ==",
+            "'a' ~ 'b'",
+            "TRUEPREDICATE 1",
+            "(TRUEPREDICATE",
+            "@odd(x) == 1",
+        ] {
             assert!(ask(wrong).is_err(), "{wrong}");
         }
     }

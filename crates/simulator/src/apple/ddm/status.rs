@@ -49,7 +49,13 @@ impl Device {
         let values = self.status_values(channel);
         let declarations = self.declarations(channel);
         let mut names: Vec<String> = ALWAYS.iter().map(|name| (*name).to_owned()).collect();
-        names.extend(declarations.subscriptions.iter().filter(|name| !ALWAYS.contains(&name.as_str())).cloned());
+        names.extend(
+            declarations
+                .subscriptions
+                .iter()
+                .filter(|name| !ALWAYS.contains(&name.as_str()))
+                .cloned(),
+        );
         let mut items = Json::Object(Map::new());
         let mut errors = Vec::new();
         let mut changed = BTreeMap::new();
@@ -75,7 +81,8 @@ impl Device {
         if full {
             report["FullReport"] = Json::Bool(true);
         }
-        self.ask(channel, "status", Some(report.to_string().into_bytes())).await?;
+        self.ask(channel, "status", Some(report.to_string().into_bytes()))
+            .await?;
         let declarations = self.declarations(channel);
         declarations.reports += 1;
         if full {
@@ -93,7 +100,10 @@ impl Device {
             Channel::Device => &state.declarations,
             Channel::User(_) => &state.user_declarations,
         };
-        let personal = state.enrollment.as_ref().is_some_and(|enrollment| enrollment.enrollment_id.is_some());
+        let personal = state
+            .enrollment
+            .as_ref()
+            .is_some_and(|enrollment| enrollment.enrollment_id.is_some());
         let family = match hardware.kind {
             Kind::IPhone => "iPhone",
             Kind::IPad => "iPad",
@@ -106,26 +116,51 @@ impl Device {
         set("device.model.identifier", json!(hardware.product_name));
         set("device.model.marketing-name", json!(hardware.model_name));
         set("device.model.number", json!(hardware.model));
-        set("device.operating-system.family", json!(hardware.kind.os_family()));
-        set("device.operating-system.version", json!(hardware.os_version));
-        set("device.operating-system.build-version", json!(hardware.build_version));
+        set(
+            "device.operating-system.family",
+            json!(hardware.kind.os_family()),
+        );
+        set(
+            "device.operating-system.version",
+            json!(hardware.os_version),
+        );
+        set(
+            "device.operating-system.build-version",
+            json!(hardware.build_version),
+        );
         set(
             "device.operating-system.marketing-name",
-            json!(format!("{} {}", hardware.kind.os_family(), hardware.os_version)),
+            json!(format!(
+                "{} {}",
+                hardware.kind.os_family(),
+                hardware.os_version
+            )),
         );
         if !personal {
-            set("device.identifier.serial-number", json!(hardware.serial_number));
+            set(
+                "device.identifier.serial-number",
+                json!(hardware.serial_number),
+            );
             set("device.identifier.udid", json!(hardware.udid));
         }
         set("passcode.is-present", json!(state.passcode_present));
         set("passcode.is-compliant", json!(true));
         if hardware.kind == Kind::Mac {
-            set("diskmanagement.filevault.enabled", json!(state.filevault_enabled));
+            set(
+                "diskmanagement.filevault.enabled",
+                json!(state.filevault_enabled),
+            );
         }
         if let Some(update) = &state.update {
             set("softwareupdate.install-state", json!(update.state));
-            set("softwareupdate.pending-version", json!({ "os-version": update.version, "build-version": "" }));
-            set("softwareupdate.install-reason", json!({ "reason": ["declaration"] }));
+            set(
+                "softwareupdate.pending-version",
+                json!({ "os-version": update.version, "build-version": "" }),
+            );
+            set(
+                "softwareupdate.install-reason",
+                json!({ "reason": ["declaration"] }),
+            );
         } else {
             set("softwareupdate.install-state", json!("none"));
             set("softwareupdate.pending-version", json!({}));
@@ -141,7 +176,10 @@ impl Device {
         set("mdm.app", json!(apps));
         let known = values.keys().cloned().collect();
         values.insert("management.client-capabilities".into(), capabilities(known));
-        values.insert("management.declarations".into(), declaration_status(declarations));
+        values.insert(
+            "management.declarations".into(),
+            declaration_status(declarations),
+        );
         values
     }
 }
@@ -213,6 +251,9 @@ mod tests {
         let mut root = json!({});
         insert(&mut root, "device.operating-system.version", json!("1"));
         insert(&mut root, "device.operating-system.family", json!("iOS"));
-        assert_eq!(root, json!({ "device": { "operating-system": { "version": "1", "family": "iOS" } } }));
+        assert_eq!(
+            root,
+            json!({ "device": { "operating-system": { "version": "1", "family": "iOS" } } })
+        );
     }
 }
