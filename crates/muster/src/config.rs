@@ -16,7 +16,7 @@ use serde::Deserialize;
 use url::Url;
 
 pub use check::{Finding, Severity};
-pub use keys::{KeyError, KeyEncryptionKeys};
+pub use keys::{KeyEncryptionKeys, KeyError};
 pub use read::{ConfigError, Problem, Source};
 pub use values::{Many, NotASpan, Span};
 
@@ -338,12 +338,18 @@ impl Default for Logging {
 impl Config {
     /// Where devices reach Muster, without a trailing slash.
     pub fn public_url(&self) -> String {
-        self.server.public_url.as_ref().map_or_else(String::new, bare)
+        self.server
+            .public_url
+            .as_ref()
+            .map_or_else(String::new, bare)
     }
 
     /// Where people open the console, without a trailing slash.
     pub fn console_url(&self) -> String {
-        self.console.url.as_ref().map_or_else(|| self.public_url(), bare)
+        self.console
+            .url
+            .as_ref()
+            .map_or_else(|| self.public_url(), bare)
     }
 
     /// Where everything is kept: what the store opens.

@@ -8,13 +8,17 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use apple::commands::{Command, EnableLostMode, PlayLostModeSound};
 use domain::{DeviceId, Ownership, Secret, token::TokenTerms};
-use engine::{Engine, Entropy as _, Settings, SystemEntropy, enroll::NewEnrollmentToken, queue::Order};
+use engine::{
+    Engine, Entropy as _, Settings, SystemClock, SystemEntropy, enroll::NewEnrollmentToken,
+    people::operator, push::ApnsOptions, queue::Order,
+};
 use server::Options;
 use simulator::{
     apns::StandIn,
@@ -25,7 +29,7 @@ use simulator::{
 use store::{DbConfig, DeviceFilter, DeviceOrder, DeviceSort};
 use tokio::net::TcpListener;
 
-use crate::node::{Node, Setup, operator};
+use crate::node::{Node, Opening, Setup, open, passing_key};
 
 /// How a demonstration runs.
 #[derive(Debug, Clone)]
@@ -76,23 +80,27 @@ impl Demo {
         let console_url = format!("http://localhost:{}", console.local_addr()?.port());
         let device_url = format!("https://localhost:{}", devices.local_addr()?.port());
 
-        let mut settings = Settings::new("Muster demonstration", device_url);
-        settings.allow_private_egress = true;
-        settings.last_seen_flush = Duration::from_secs(1);
+        let engine = open(Opening {
+            database: options
+                .database
+                .clone()
+                .unwrap_or_else(|| DbConfig::sqlite(folder.join("muster.db"))),
+            settings: settings(device_url),
+            apns: ApnsOptions {
+                base_url: apns.url.clone(),
+                root_pem: Some(apns.ca_pem.clone()),
+                ..ApnsOptions::default()
+            },
+            keys: passing_key(),
+            clock: Arc::new(SystemClock),
+        })
+        .await?;
         let mut server_options = Options::new(console_url.as_str());
         server_options.demo = true;
-        let mut key = [0; 32];
-        SystemEntropy.fill(&mut key);
-        let database = options
-            .database
-            .clone()
-            .unwrap_or_else(|| DbConfig::sqlite(folder.join("muster.db")));
-        let mut setup = Setup::new(database, settings, server_options, key);
-        setup.apns.base_url.clone_from(&apns.url);
-        setup.apns.root_pem = Some(apns.ca_pem.clone());
+        let mut setup = Setup::new(engine, server_options);
         setup.listeners.push(devices);
         setup.plain_listeners.push(console);
-        let node = Node::start(setup).await?;
+        let node = Node::start(setup)?;
         let engine = &node.engine;
         engine
             .import_push_certificate(
@@ -154,6 +162,14 @@ impl Demo {
             }
         }
     }
+}
+
+fn settings(device_url: String) -> Settings {
+    let mut settings = Settings::new("Muster demonstration", device_url);
+    settings.allow_private_egress = true;
+    settings.last_seen_flush = Duration::from_secs(1);
+    settings.own_tls = true;
+    settings
 }
 
 /// A folder of our own under the system's temporary folder.

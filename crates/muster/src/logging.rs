@@ -10,7 +10,8 @@ use tracing_subscriber::{EnvFilter, fmt, fmt::MakeWriter};
 use crate::config::{LogFormat, Logging};
 
 /// Libraries that tell more than an operator wants unless they are asked for by name.
-const QUIET: &str = "hyper=warn,h2=warn,rustls=warn,tokio_postgres=warn,webauthn_rs=warn,webauthn_rs_core=warn";
+const QUIET: &str =
+    "hyper=warn,h2=warn,rustls=warn,tokio_postgres=warn,webauthn_rs=warn,webauthn_rs_core=warn";
 
 /// Sends everything logged from now on to standard error.
 ///
@@ -43,7 +44,10 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = filter(&logging.level).map_err(anyhow::Error::msg)?;
-    let builder = fmt().with_env_filter(filter).with_writer(writer).with_ansi(color);
+    let builder = fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_ansi(color);
     Ok(match logging.format {
         LogFormat::Text => Box::new(builder.finish()),
         LogFormat::Json => Box::new(
@@ -58,11 +62,15 @@ where
 }
 
 fn filter(level: &str) -> Result<EnvFilter, String> {
-    let wrong = |error: String| format!("{level:?} is not a level such as \"info\" or \"info,engine=debug\": {error}");
+    let wrong = |error: String| {
+        format!("{level:?} is not a level such as \"info\" or \"info,engine=debug\": {error}")
+    };
     // A lone word is taken for the name of a module, so a mistyped level would silence everything.
     for part in level.split(',').map(str::trim) {
         let word = part.rsplit('=').next().unwrap_or_default();
-        if !["off", "error", "warn", "info", "debug", "trace"].contains(&word.to_ascii_lowercase().as_str()) {
+        if !["off", "error", "warn", "info", "debug", "trace"]
+            .contains(&word.to_ascii_lowercase().as_str())
+        {
             return Err(wrong(format!("{word:?} is none")));
         }
     }
@@ -125,7 +133,10 @@ mod tests {
     #[test]
     fn the_level_decides_and_libraries_are_quiet_unless_named() {
         let text = logged(LogFormat::Text, "debug");
-        assert!(text.contains("detail") && !text.contains("chatter"), "{text}");
+        assert!(
+            text.contains("detail") && !text.contains("chatter"),
+            "{text}"
+        );
         assert!(logged(LogFormat::Text, "info,hyper=info").contains("chatter"));
         assert!(check_level("loud").is_err());
         assert!(check_level("info,engine=loud").is_err());

@@ -3,13 +3,12 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use domain::{
-    Timestamp,
-    scope::{Actor, Authority, Scope},
+use domain::Secret;
+use engine::{
+    Clock, Engine, Entropy as _, Parts, Settings, SystemEntropy,
+    push::{Apns, ApnsOptions},
 };
-use engine::{Clock, Engine, Entropy, Parts, Settings, SystemClock, SystemEntropy, push::Apns};
 use metrics_exporter_prometheus::PrometheusHandle;
-use pki::seal::{KeyEncryptionKey, Sealer};
 use server::{
     App, Options,
     listener::{self, Limits},
@@ -17,6 +16,8 @@ use server::{
 };
 use store::{Db, DbConfig};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{cli::installation, config::KeyEncryptionKeys};
 
 /// Where the server's TLS certificate comes from.
 #[derive(Debug, Clone)]
@@ -36,16 +37,10 @@ pub enum TlsSource {
 
 /// Everything a node is made of.
 pub struct Setup {
-    /// Where everything is kept.
-    pub database: DbConfig,
-    /// The engine's settings.
-    pub settings: Settings,
+    /// The use cases, opened. Its settings say by `own_tls` whether devices must be told to trust our CA.
+    pub engine: Engine,
     /// The server's options.
     pub options: Options,
-    /// The push service.
-    pub apns: engine::push::ApnsOptions,
-    /// Seals secrets: the current key, then earlier ones.
-    pub keys: Vec<[u8; 32]>,
     /// Where to serve, bound already.
     pub listeners: Vec<TcpListener>,
     /// Where to serve without TLS, bound already: loopback only.
@@ -60,24 +55,14 @@ pub struct Setup {
     pub limits: Limits,
     /// Renders the metrics, if they are collected.
     pub metrics: Option<PrometheusHandle>,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
 }
 
 impl Setup {
-    /// A setup with defaults and the machine's own clock; the caller adds listeners.
-    pub fn new(
-        database: DbConfig,
-        settings: Settings,
-        options: Options,
-        key: [u8; 32],
-    ) -> Self {
+    /// A setup with our own TLS certificate; the caller adds listeners.
+    pub fn new(engine: Engine, options: Options) -> Self {
         Self {
-            database,
-            settings,
+            engine,
             options,
-            apns: engine::push::ApnsOptions::default(),
-            keys: vec![key],
             listeners: Vec::new(),
             plain_listeners: Vec::new(),
             tls: TlsSource::Own,
@@ -85,7 +70,6 @@ impl Setup {
             ops: None,
             limits: Limits::default(),
             metrics: None,
-            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -100,27 +84,31 @@ pub struct Node {
 }
 
 impl Node {
-    /// Opens the database, brings it up to date, loads or makes keys, and serves.
+    /// Serves, and starts all background work.
     ///
     /// # Errors
-    /// When the database does not open, keys do not fit, or TLS cannot be set up.
-    pub async fn start(mut setup: Setup) -> anyhow::Result<Self> {
-        setup.settings.own_tls = matches!(setup.tls, TlsSource::Own);
-        let engine = open(
-            &setup.database,
-            setup.settings,
-            setup.apns,
-            &setup.keys,
-            setup.clock,
-        )
-        .await?;
+    /// When TLS cannot be set up.
+    pub fn start(setup: Setup) -> anyhow::Result<Self> {
+        let engine = setup.engine;
         let (shutdown, stop) = watch::channel(false);
         let app = App::new(engine.clone(), setup.options, setup.metrics);
         let mut tasks = JoinSet::new();
-        let tls_config = tls_for(&setup.tls, &engine, setup.client_certificates, &stop, &mut tasks)?;
+        let tls_config = tls_for(
+            &setup.tls,
+            &engine,
+            setup.client_certificates,
+            &stop,
+            &mut tasks,
+        )?;
         let router = server::router(app.clone());
-        let secured = setup.listeners.into_iter().map(|socket| (socket, tls_config.clone()));
-        let plain = setup.plain_listeners.into_iter().map(|socket| (socket, None));
+        let secured = setup
+            .listeners
+            .into_iter()
+            .map(|socket| (socket, tls_config.clone()));
+        let plain = setup
+            .plain_listeners
+            .into_iter()
+            .map(|socket| (socket, None));
         for (socket, tls) in secured.chain(plain) {
             tasks.spawn(listener::serve(
                 socket,
@@ -161,49 +149,51 @@ impl Node {
     }
 }
 
-/// Opens an engine without serving, as the command line's local commands need it.
+/// What an engine is opened with.
+pub struct Opening {
+    /// Where everything is kept.
+    pub database: DbConfig,
+    /// The engine's settings.
+    pub settings: Settings,
+    /// The push service.
+    pub apns: ApnsOptions,
+    /// Seals secrets: the current key, then earlier ones.
+    pub keys: KeyEncryptionKeys,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Opens the database, brings it up to date, and loads or makes keys and certificates.
 ///
 /// # Errors
-/// When the database does not open or keys do not fit.
-pub async fn open(
-    database: &DbConfig,
-    settings: Settings,
-    apns: engine::push::ApnsOptions,
-    keys: &[[u8; 32]],
-    clock: Arc<dyn Clock>,
-) -> anyhow::Result<Engine> {
-    let db = Db::open(database).await.context("opening the database")?;
-    let now: Timestamp = clock.now();
-    db.migrate(now)
+/// When the database does not open or the keys do not fit.
+pub async fn open(opening: Opening) -> anyhow::Result<Engine> {
+    let db = Db::open(&opening.database)
+        .await
+        .context("opening the database")?;
+    db.migrate(opening.clock.now())
         .await
         .context("bringing the database up to date")?;
-    let (current, old) = keys
-        .split_first()
-        .context("there is no key-encryption key")?;
-    let sealer = Sealer::new(
-        KeyEncryptionKey::new(current),
-        old.iter().map(KeyEncryptionKey::new).collect(),
-    );
-    let mut node = [0; 8];
-    SystemEntropy.fill(&mut node);
     let engine = Engine::open(Parts {
         db,
-        clock,
+        clock: opening.clock,
         entropy: Arc::new(SystemEntropy),
-        sealer: Arc::new(sealer),
-        settings,
-        apns: Apns::new(apns),
-        node: hex::encode(node),
+        sealer: Arc::new(installation::sealer(&opening.keys)),
+        settings: opening.settings,
+        apns: Apns::new(opening.apns),
+        node: installation::node_name(),
     })
     .await?;
     Ok(engine)
 }
 
-/// The operator at the machine itself, who may do everything.
-pub fn operator() -> Authority {
-    Authority {
-        actor: Actor::operator(),
-        scopes: Scope::ALL.iter().copied().collect(),
+/// A key-encryption key that lives as long as this process: for demonstrations and tests.
+pub fn passing_key() -> KeyEncryptionKeys {
+    let mut key = [0; 32];
+    SystemEntropy.fill(&mut key);
+    KeyEncryptionKeys {
+        current: Secret::new(key),
+        old: Vec::new(),
     }
 }
 
@@ -297,7 +287,11 @@ async fn follow_files(
     mut stop: watch::Receiver<bool>,
 ) {
     let changed = || {
-        let stamp = |path: &PathBuf| std::fs::metadata(path).and_then(|meta| meta.modified()).ok();
+        let stamp = |path: &PathBuf| {
+            std::fs::metadata(path)
+                .and_then(|meta| meta.modified())
+                .ok()
+        };
         (stamp(&chain), stamp(&key))
     };
     let mut known = changed();

@@ -57,7 +57,12 @@ impl Config {
             ),
             Some(url) => check_url(url).err().into_iter().for_each(|text| refuse("server.public_url", text)),
         }
-        if let Some(text) = self.console.url.as_ref().and_then(|url| check_url(url).err()) {
+        if let Some(text) = self
+            .console
+            .url
+            .as_ref()
+            .and_then(|url| check_url(url).err())
+        {
             refuse("console.url", text);
         }
         if let Err(text) = check_service(&self.apple.push.base_url) {
@@ -67,24 +72,39 @@ impl Config {
             refuse("server.listen", "name at least one address".into());
         }
         if self.server.tls.certificate.is_some() != self.server.tls.key.is_some() {
-            refuse("server.tls.certificate", "a certificate and its key come together".into());
+            refuse(
+                "server.tls.certificate",
+                "a certificate and its key come together".into(),
+            );
         }
         if let Err(error) = self.database() {
             refuse("database.url", error.to_string());
         }
         if self.database.connections == 0 || self.database.readers == 0 {
-            refuse("database.connections", "at least one connection and one reader are needed".into());
+            refuse(
+                "database.connections",
+                "at least one connection and one reader are needed".into(),
+            );
         }
         if self.keys.file.is_some() && self.keys.environment.is_some() {
-            refuse("keys.environment", "the key comes from a file or from the environment, not both".into());
+            refuse(
+                "keys.environment",
+                "the key comes from a file or from the environment, not both".into(),
+            );
         }
         if self.identity.lifetime <= Span::days(1) {
-            refuse("identity.lifetime", "device certificates must be valid for more than a day".into());
+            refuse(
+                "identity.lifetime",
+                "device certificates must be valid for more than a day".into(),
+            );
         }
         if self.identity.renew_before >= self.identity.lifetime {
             refuse(
                 "identity.renew_before",
-                format!("{} is not shorter than the lifetime, {}", self.identity.renew_before, self.identity.lifetime),
+                format!(
+                    "{} is not shorter than the lifetime, {}",
+                    self.identity.renew_before, self.identity.lifetime
+                ),
             );
         }
         for (key, span) in [
@@ -108,7 +128,11 @@ impl Config {
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
         let mut find = |severity, key, text: String| {
-            findings.push(Finding { severity, key, text });
+            findings.push(Finding {
+                severity,
+                key,
+                text,
+            });
         };
         if let Err(error) = std::fs::read_dir(&self.server.data_dir) {
             let text = format!("{}: {error}", self.server.data_dir.display());
@@ -118,7 +142,10 @@ impl Config {
             ("server.tls.certificate", &self.server.tls.certificate),
             ("server.tls.key", &self.server.tls.key),
             ("apple.push.root_pem", &self.apple.push.root_pem),
-            ("database.root_certificates", &self.database.root_certificates),
+            (
+                "database.root_certificates",
+                &self.database.root_certificates,
+            ),
         ] {
             if let Some(text) = file.as_deref().and_then(|file| unreadable_pem(file).err()) {
                 find(Severity::Error, key, text);
@@ -139,7 +166,8 @@ impl Config {
         if let Some(text) = open_to_all(&self.key_file()) {
             find(Severity::Warning, "keys.file", text);
         }
-        if !self.server.tls.enabled && self.server.listen.0.iter().any(|at| !at.ip().is_loopback()) {
+        if !self.server.tls.enabled && self.server.listen.0.iter().any(|at| !at.ip().is_loopback())
+        {
             find(
                 Severity::Warning,
                 "server.tls.enabled",
@@ -186,7 +214,8 @@ fn check_service(text: &str) -> Result<(), String> {
 }
 
 fn unreadable_pem(file: &Path) -> Result<(), String> {
-    let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let text =
+        std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     if text.contains("-----BEGIN ") {
         Ok(())
     } else {
@@ -196,7 +225,13 @@ fn unreadable_pem(file: &Path) -> Result<(), String> {
 
 fn open_to_all(file: &Path) -> Option<String> {
     let mode = std::fs::metadata(file).ok()?.mode();
-    (mode & 0o007 != 0).then(|| format!("{}: every user of this machine may open it (mode {:o})", file.display(), mode & 0o777))
+    (mode & 0o007 != 0).then(|| {
+        format!(
+            "{}: every user of this machine may open it (mode {:o})",
+            file.display(),
+            mode & 0o777
+        )
+    })
 }
 
 impl Source {
@@ -212,10 +247,20 @@ mod tests {
 
     #[test]
     fn addresses_that_devices_cannot_use_are_refused() {
-        for fit in ["https://mdm.example.org", "https://mdm.example.org:8443/", "http://localhost:80", "http://127.0.0.1:1"] {
+        for fit in [
+            "https://mdm.example.org",
+            "https://mdm.example.org:8443/",
+            "http://localhost:80",
+            "http://127.0.0.1:1",
+        ] {
             assert_eq!(check_url(&Url::parse(fit).unwrap()), Ok(()), "{fit}");
         }
-        for unfit in ["http://mdm.example.org", "https://mdm.example.org/mdm", "https://a:b@mdm.example.org", "file:///x"] {
+        for unfit in [
+            "http://mdm.example.org",
+            "https://mdm.example.org/mdm",
+            "https://a:b@mdm.example.org",
+            "file:///x",
+        ] {
             assert!(check_url(&Url::parse(unfit).unwrap()).is_err(), "{unfit}");
         }
     }

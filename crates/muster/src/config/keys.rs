@@ -72,7 +72,12 @@ impl Config {
                 let place = format!("the environment variable {name}");
                 match variable(name).map(Secret::new) {
                     Some(text) => parse(&text, place)?,
-                    None => return Err(KeyError::Missing { place, default: false }),
+                    None => {
+                        return Err(KeyError::Missing {
+                            place,
+                            default: false,
+                        });
+                    }
                 }
             }
             None => read(&self.key_file(), self.keys.file.is_none())?,
@@ -149,10 +154,16 @@ mod tests {
         let config = config(&folder.path().join("data"));
         let missing = config.key_encryption_keys(|_| None).unwrap_err();
         assert!(missing.is_missing_default());
-        let file = config.create_key_encryption_key(&Secret::new([7; 32])).unwrap();
+        let file = config
+            .create_key_encryption_key(&Secret::new([7; 32]))
+            .unwrap();
         let keys = config.key_encryption_keys(|_| None).unwrap();
         assert_eq!(keys.current.expose(), &[7; 32]);
-        assert!(config.create_key_encryption_key(&Secret::new([8; 32])).is_err());
+        assert!(
+            config
+                .create_key_encryption_key(&Secret::new([8; 32]))
+                .is_err()
+        );
         let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(file).unwrap());
         assert_eq!(mode & 0o777, 0o600);
     }
@@ -166,8 +177,14 @@ mod tests {
             let text = text.to_owned();
             config.key_encryption_keys(move |name| (name == "KEY").then(|| text.clone()))
         };
-        assert_eq!(with(&"ab".repeat(32)).unwrap().current.expose(), &[0xab; 32]);
-        assert_eq!(with(&STANDARD.encode([3; 32])).unwrap().current.expose(), &[3; 32]);
+        assert_eq!(
+            with(&"ab".repeat(32)).unwrap().current.expose(),
+            &[0xab; 32]
+        );
+        assert_eq!(
+            with(&STANDARD.encode([3; 32])).unwrap().current.expose(),
+            &[3; 32]
+        );
         for wrong in ["", "password", &"ab".repeat(31), &STANDARD.encode([3; 33])] {
             let error = with(wrong).unwrap_err().to_string();
             assert!(error.contains("the environment variable KEY"), "{error}");

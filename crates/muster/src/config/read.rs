@@ -155,7 +155,10 @@ impl Config {
         })?;
         let origins = Origins {
             file: file.map(|(path, text)| (path.to_owned(), text.to_owned())),
-            environment: variables.into_iter().map(|(keys, name, _)| (name, keys)).collect(),
+            environment: variables
+                .into_iter()
+                .map(|(keys, name, _)| (name, keys))
+                .collect(),
         };
         let problems = config.contradictions(&origins);
         if problems.is_empty() {
@@ -181,7 +184,9 @@ impl Origins {
 }
 
 fn read_text(path: &Path) -> Result<String, String> {
-    let size = std::fs::metadata(path).map_err(|error| error.to_string())?.len();
+    let size = std::fs::metadata(path)
+        .map_err(|error| error.to_string())?
+        .len();
     if size > LARGEST_FILE {
         return Err(format!("larger than {LARGEST_FILE} bytes"));
     }
@@ -252,8 +257,12 @@ fn line_of(text: &str, key: &str) -> Option<usize> {
 /// `MUSTER_APPLE__PUSH__BASE_URL` is `apple.push.base_url`; a name without `__` is not ours.
 fn keys_of(name: &str) -> Option<Vec<String>> {
     let rest = name.strip_prefix(PREFIX)?;
-    rest.contains("__")
-        .then(|| rest.to_ascii_lowercase().split("__").map(str::to_owned).collect())
+    rest.contains("__").then(|| {
+        rest.to_ascii_lowercase()
+            .split("__")
+            .map(str::to_owned)
+            .collect()
+    })
 }
 
 /// The value as the key takes it: as text, or as TOML (`true`, `16`, `["a", "b"]`).
@@ -337,28 +346,41 @@ mod tests {
     }
 
     fn is_key(text: &str) -> bool {
-        text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        text.bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
     }
 
     #[test]
     fn a_wrong_value_is_told_with_file_line_and_key() {
         let text = format!("{LEAST}\n[scep]\nlegacy = true\nprofile_lifetime = \"soon\"\n");
         let message = message(&text, &[]);
-        assert!(message.starts_with("/etc/muster/muster.toml:6: scep.profile_lifetime: "), "{message}");
-        assert!(message.contains("\"soon\" is not a length of time"), "{message}");
+        assert!(
+            message.starts_with("/etc/muster/muster.toml:6: scep.profile_lifetime: "),
+            "{message}"
+        );
+        assert!(
+            message.contains("\"soon\" is not a length of time"),
+            "{message}"
+        );
     }
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
         let message = message(&format!("{LEAST}listne = \"0.0.0.0:443\"\n"), &[]);
-        assert!(message.starts_with("/etc/muster/muster.toml:3: server.listne: "), "{message}");
+        assert!(
+            message.starts_with("/etc/muster/muster.toml:3: server.listne: "),
+            "{message}"
+        );
         assert!(message.contains("unknown field `listne`"), "{message}");
     }
 
     #[test]
     fn text_that_is_not_toml_is_refused_with_its_line() {
         let message = message(&format!("{LEAST}[scep\n"), &[]);
-        assert!(message.starts_with("/etc/muster/muster.toml:3: "), "{message}");
+        assert!(
+            message.starts_with("/etc/muster/muster.toml:3: "),
+            "{message}"
+        );
     }
 
     #[test]
@@ -388,17 +410,29 @@ mod tests {
     fn a_wrong_variable_is_told_by_its_name() {
         let message = message(
             LEAST,
-            &[("MUSTER_DATABASE__CONNECTIONS", "many"), ("MUSTER_SERVER__LISTNE", "x")],
+            &[
+                ("MUSTER_DATABASE__CONNECTIONS", "many"),
+                ("MUSTER_SERVER__LISTNE", "x"),
+            ],
         );
-        assert!(message.contains("environment MUSTER_DATABASE__CONNECTIONS: database.connections: "), "{message}");
-        assert!(message.contains("environment MUSTER_SERVER__LISTNE: server.listne: unknown field"), "{message}");
+        assert!(
+            message.contains("environment MUSTER_DATABASE__CONNECTIONS: database.connections: "),
+            "{message}"
+        );
+        assert!(
+            message.contains("environment MUSTER_SERVER__LISTNE: server.listne: unknown field"),
+            "{message}"
+        );
     }
 
     #[test]
     fn a_contradiction_is_told_where_the_value_was_set() {
         let text = format!("{LEAST}\n[identity]\nlifetime = \"30d\"\n");
         let told = message(&text, &[]);
-        assert!(told.contains("/etc/muster/muster.toml:4: identity.renew_before: "), "{told}");
+        assert!(
+            told.contains("/etc/muster/muster.toml:4: identity.renew_before: "),
+            "{told}"
+        );
         let told = message(LEAST, &[("MUSTER_IDENTITY__LIFETIME", "30d")]);
         assert!(told.contains("identity.renew_before"), "{told}");
         let told = Config::parse(None, []).unwrap_err().to_string();

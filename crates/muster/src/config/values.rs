@@ -100,7 +100,10 @@ where
                     .map(Many)
             }
 
-            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            fn visit_seq<A: de::SeqAccess<'de>>(
+                self,
+                mut list: A,
+            ) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::new();
                 while let Some(text) = list.next_element::<String>()? {
                     all.push(parse(&text)?);
@@ -129,12 +132,30 @@ mod tests {
 
     #[test]
     fn lengths_of_time_are_read_and_written() {
-        for (text, seconds) in [("10s", 10), ("30m", 1800), ("24h", 86400), ("90d", 7_776_000), ("0s", 0)] {
-            assert_eq!(text.parse::<Span>().unwrap().0, Duration::from_secs(seconds));
+        for (text, seconds) in [
+            ("10s", 10),
+            ("30m", 1800),
+            ("24h", 86400),
+            ("90d", 7_776_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                text.parse::<Span>().unwrap().0,
+                Duration::from_secs(seconds)
+            );
         }
         assert_eq!(Span::hours(24).to_string(), "1d");
         assert_eq!(Span::seconds(90).to_string(), "90s");
-        for wrong in ["", "10", "s", "1w", "1.5h", "-1s", "1 h", "99999999999999999d"] {
+        for wrong in [
+            "",
+            "10",
+            "s",
+            "1w",
+            "1.5h",
+            "-1s",
+            "1 h",
+            "99999999999999999d",
+        ] {
             assert!(wrong.parse::<Span>().is_err(), "{wrong}");
         }
     }

@@ -1,10 +1,8 @@
 //! The demonstration starts, shows devices of every kind, and leaves nothing behind.
 
 use domain::DeviceState;
-use muster::{
-    demo::{Demo, DemoOptions},
-    node::operator,
-};
+use engine::people::operator;
+use muster::demo::{Demo, DemoOptions};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demonstration_enrols_its_devices() {

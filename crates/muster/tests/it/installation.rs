@@ -1,14 +1,16 @@
 //! A node with its push service, on loopback, with a database of its own.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::{
     DeviceId, Ownership, Secret,
     scope::Authority,
     token::TokenTerms,
 };
-use engine::{Engine, Settings, enroll::NewEnrollmentToken};
-use muster::node::{Node, Setup, operator};
+use engine::{
+    Engine, Settings, SystemClock, enroll::NewEnrollmentToken, people::operator, push::ApnsOptions,
+};
+use muster::node::{Node, Opening, Setup, open, passing_key};
 use server::Options;
 use simulator::{
     apns::StandIn,
@@ -28,10 +30,14 @@ pub struct Installation {
 
 impl Installation {
     pub async fn start() -> Self {
-        Self::start_with(|_| {}).await
+        Self::start_with(|_| {}, |_| {}).await
     }
 
-    pub async fn start_with(change: impl FnOnce(&mut Setup)) -> Self {
+    /// Starts with another clock, database or settings (`opening`), or other listeners and limits (`setup`).
+    pub async fn start_with(
+        opening: impl FnOnce(&mut Opening),
+        setup: impl FnOnce(&mut Setup),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let apns = StandIn::start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -39,17 +45,24 @@ impl Installation {
         let mut settings = Settings::new("Example Department", url.as_str());
         settings.last_seen_flush = Duration::from_millis(50);
         settings.allow_private_egress = true;
-        let mut setup = Setup::new(
-            DbConfig::sqlite(folder.path().join("muster.db")),
+        settings.own_tls = true;
+        let mut plan = Opening {
+            database: DbConfig::sqlite(folder.path().join("muster.db")),
             settings,
-            Options::new(url.as_str()),
-            [7; 32],
-        );
-        setup.apns.base_url.clone_from(&apns.url);
-        setup.apns.root_pem = Some(apns.ca_pem.clone());
-        setup.listeners.push(listener);
-        change(&mut setup);
-        let node = Node::start(setup).await.unwrap();
+            apns: ApnsOptions {
+                base_url: apns.url.clone(),
+                root_pem: Some(apns.ca_pem.clone()),
+                ..ApnsOptions::default()
+            },
+            keys: passing_key(),
+            clock: Arc::new(SystemClock),
+        };
+        opening(&mut plan);
+        let engine = open(plan).await.unwrap();
+        let mut parts = Setup::new(engine, Options::new(url.as_str()));
+        parts.listeners.push(listener);
+        setup(&mut parts);
+        let node = Node::start(parts).unwrap();
         node.engine
             .import_push_certificate(
                 &operator(),
