@@ -52,7 +52,9 @@ impl Db {
                 Box::pin(async move {
                     let mut problems = Vec::new();
                     file(tx, &mut problems).await?;
-                    schema(tx, &mut problems).await?;
+                    // Before anything runs on PostgreSQL, where a refused statement ends the transaction.
+                    schema(tx, &mut problems).await;
+                    migrations(tx, &mut problems).await?;
                     rows(tx, &mut problems).await?;
                     Ok::<_, StoreError>(problems)
                 })
@@ -123,6 +125,9 @@ async fn file(tx: &mut Tx, problems: &mut Vec<String>) -> Result<()> {
     if tx.dialect() == Dialect::Postgres {
         return Ok(());
     }
+    // Makes the connection notice a schema that changed behind its back.
+    tx.rows_of("schema", "SELECT COUNT(*) FROM sqlite_master", &[])
+        .await?;
     for mut row in tx
         .rows_of("integrity_check", "PRAGMA integrity_check(20)", &[])
         .await?
@@ -147,8 +152,17 @@ async fn file(tx: &mut Tx, problems: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// The migrations, and whether every statement of ours fits what they made.
-async fn schema(tx: &mut Tx, problems: &mut Vec<String>) -> Result<()> {
+/// Whether every statement of ours fits the schema.
+async fn schema(tx: &mut Tx, problems: &mut Vec<String>) {
+    let dialect = tx.dialect();
+    for statement in registry() {
+        if let Err(error) = tx.prepare(statement.name, statement.text(dialect)).await {
+            problems.push(format!("schema: {error}"));
+        }
+    }
+}
+
+async fn migrations(tx: &mut Tx, problems: &mut Vec<String>) -> Result<()> {
     let known = applied(tx).await?;
     match pending(&known, MIGRATIONS) {
         Ok(steps) => problems.extend(
@@ -157,12 +171,6 @@ async fn schema(tx: &mut Tx, problems: &mut Vec<String>) -> Result<()> {
                 .map(|step| format!("migration: {} is not applied", step.name)),
         ),
         Err(error) => problems.push(error.to_string()),
-    }
-    let dialect = tx.dialect();
-    for statement in registry() {
-        if let Err(error) = tx.prepare(statement.name, statement.text(dialect)).await {
-            problems.push(format!("schema: {error}"));
-        }
     }
     Ok(())
 }

@@ -160,6 +160,10 @@ fn cluster() -> &'static Cluster {
     &CLUSTER.get_or_init(start).0
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for a process, which has no other clock"
+)]
 fn start() -> (Cluster, Child) {
     let programs = programs();
     let directory = tempfile::Builder::new()

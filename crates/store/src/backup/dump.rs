@@ -35,11 +35,7 @@ pub(super) fn from_sqlite(from: &Path, to: &Path, now: Timestamp) -> Result<Move
     )?;
     for table in TABLES {
         let mut statement = connection.prepare(&select(table)).map_err(failed)?;
-        let columns: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let width = columns.len();
         writer.table(&Table {
             name: table.to_owned(),

@@ -66,8 +66,8 @@ pub(super) enum Frame {
     Table(Table),
     Row(Vec<Value>),
     Serial(Serial),
-    /// The number of rows. The checksum was right.
-    End(u64),
+    /// Number of rows and checksum were right.
+    End,
 }
 
 /// Writes a dump; the file gets its name when it is complete.
@@ -205,7 +205,7 @@ impl Reader {
                 if self.bytes(32)? != expected.as_ref() || payload != self.rows.to_be_bytes() {
                     return Err(damaged());
                 }
-                Ok(Frame::End(self.rows))
+                Ok(Frame::End)
             }
             _ => Err(damaged()),
         }
@@ -359,8 +359,8 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             let mut reader = Reader::open(&path)?;
             loop {
-                if let Frame::End(rows) = reader.next()? {
-                    return Ok(rows);
+                if let Frame::End = reader.next()? {
+                    return Ok(reader.moved().rows);
                 }
             }
         };

@@ -77,7 +77,7 @@ async fn load(tx: &mut Tx, reader: &mut Reader) -> Result<()> {
             Frame::Row(row) if row.len() == width => rows.push(row),
             Frame::Table(table) => (insert, width) = insert_into(tx.dialect(), &table)?,
             Frame::Serial(serial) => set_serial(tx, &serial).await?,
-            Frame::End(_) => return Ok(()),
+            Frame::End => return Ok(()),
             Frame::Header(_) | Frame::Row(_) => {
                 return Err(StoreError::Corrupt("the dump is not in order".to_owned()));
             }

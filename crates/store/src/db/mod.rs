@@ -2,6 +2,8 @@
 
 mod postgres;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod tx;
 
@@ -18,7 +20,7 @@ pub(crate) use self::{
 use crate::{Dialect, Result, StoreError, WakeReceiver, wake::WakeHub};
 
 /// Which database, and how much of it to use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum DbConfig {
     /// A file of our own.
     Sqlite {
@@ -54,6 +56,16 @@ impl DbConfig {
             url: url.into(),
             connections: 16,
             root_certificates: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for DbConfig {
+    /// Without the address, which may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite { path, .. } => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres { connections, .. } => write!(f, "postgres ({connections} connections)"),
         }
     }
 }

@@ -113,7 +113,7 @@ impl Postgres {
         E: From<StoreError>,
     {
         let mut tx = Tx {
-            connection: Connection::Postgres(self.begin(begin).await?),
+            connection: Connection::Postgres(Box::new(self.begin(begin).await?)),
             wakes: Vec::new(),
             spoiled: None,
         };

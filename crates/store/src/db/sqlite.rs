@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Closures that may wait for the writer, and for the readers.
-const QUEUE: usize = 8192;
+pub(super) const QUEUE: usize = 8192;
 /// Closures in one commit, at most.
 const BATCH: usize = 512;
 /// How long a batch may run before it is committed.
@@ -360,6 +360,10 @@ impl Writer {
         }
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "bounds how long a batch may run; nothing that is stored depends on it"
+    )]
     fn transaction(
         &mut self,
         tx: &mut Tx,

@@ -21,7 +21,7 @@ pub struct Tx {
 
 pub(super) enum Connection {
     Sqlite(Box<rusqlite::Connection>),
-    Postgres(PgTx),
+    Postgres(Box<PgTx>),
 }
 
 impl Tx {

@@ -59,7 +59,7 @@ pub struct DeviceOrder {
 
 /// The value of the sort key in the last row of a page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "snake_case")]
 pub enum SortValue {
     /// Of a textual key.
     Text(String),
