@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Error, Random, Result, clock,
-    http::{Client, Tls},
+    http::{Client, Reply, Request, Tls},
     keys::{Algorithm, Key, Pool},
     x509::Certificate,
 };
@@ -241,6 +241,16 @@ impl Device {
     fn use_tls(&mut self, tls: Tls) {
         self.client.set_tls(tls.clone());
         self.tls = tls;
+    }
+
+    /// Downloads with the management identity in TLS, whatever messages do.
+    pub(super) async fn get_by_identity(&self, url: &str) -> Result<Reply> {
+        let identity = self.identity.as_ref().ok_or(Error::NotEnrolled)?;
+        let tls = Tls::new(
+            &self.anchors_pem,
+            Some((&identity.certificate, &identity.key)),
+        )?;
+        Client::new(tls, TIMEOUT).send(&Request::get(url)).await
     }
 
     /// Presents the identity in TLS when messages are not signed.

@@ -54,7 +54,10 @@ impl Device {
     pub async fn enroll_with(&mut self, profile: &[u8]) -> Result<()> {
         let opened = open_profile(profile, &self.anchors)?;
         let wanted = EnrollmentProfile::read(&opened)?;
+        // Set before enrollment, it means Setup Assistant (Automated Device Enrollment).
+        let awaiting = self.state.awaiting_configuration;
         self.forget_management();
+        self.state.awaiting_configuration = awaiting;
         let key = self.keys.take()?;
         let authority = discover(&mut self.client, &wanted.scep).await?;
         let certificate = self.certify(&authority, &wanted, &key, None).await?;

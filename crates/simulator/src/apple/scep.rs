@@ -251,7 +251,9 @@ impl ScepExchange {
     pub fn finish(&self, reply: &[u8], authority: &ScepAuthority) -> Result<Certificate> {
         let bad = |why: &str| Error::Scep(why.to_owned());
         let signed = SignedData::parse(reply)?;
-        let verified = signed.verify(None)?;
+        // A refusal carries no content; its digest is then over nothing.
+        let nothing = signed.content.is_none().then_some(&[][..]);
+        let verified = signed.verify(nothing)?;
         if !authority.certificates.contains(&verified.signer) {
             return Err(bad(
                 "CertRep is signed by a certificate that GetCACert does not offer",

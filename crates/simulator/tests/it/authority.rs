@@ -133,7 +133,7 @@ impl Authority {
             .sign(
                 &content,
                 Form {
-                    attached: true,
+                    attached: !content.is_empty(),
                     ber: false,
                 },
             )

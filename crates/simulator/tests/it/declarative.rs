@@ -8,7 +8,11 @@ use simulator::{
     plist::{Value, to_xml},
 };
 
-use crate::{authority::simple_profile, device::enrolled, server::Server};
+use crate::{
+    authority::{profile, simple_profile},
+    device::{device, enrolled},
+    server::Server,
+};
 
 async fn sync(server: &Server, device: &mut Device) {
     server.enqueue("DeclarativeManagement", dict! {});
@@ -313,4 +317,46 @@ async fn old_systems_do_not_know_it() {
     let uuid = server.enqueue("DeclarativeManagement", dict! {});
     assert!(!mac.connect().await.unwrap().synchronized);
     assert_eq!(server.result(&uuid)["Status"].str(), Some("Error"));
+}
+
+#[tokio::test]
+async fn profiles_and_assets_for_managed_devices_are_fetched_by_identity() {
+    let server = Server::start_with(true).await;
+    server.script().profile = profile(&server.url, true);
+    let mut mac = device(Kind::Mac, 56).trusting(&server.ca_pem).unwrap();
+    mac.enroll_from(&server.profile_url()).await.unwrap();
+    let legacy = simple_profile("test.legacy", dict! { "PayloadType" => "com.apple.dock" });
+    let legacy = to_xml(&Value::from(legacy));
+    let files = [
+        ("/legacy", "application/x-apple-aspen-config", legacy),
+        ("/private", "text/plain", b"private".to_vec()),
+        ("/public", "text/plain", b"public".to_vec()),
+    ];
+    for (path, media_type, content) in files {
+        let file = (media_type.to_owned(), content);
+        server.script().files.insert(path.into(), file);
+    }
+    let configuration = "com.apple.configuration.legacy";
+    let payload = json!({ "ProfileURL": format!("{}/legacy", server.url) });
+    server.declare("configuration", "1", "1", configuration, payload);
+    for (name, access) in [("private", "MDM"), ("public", "None")] {
+        let reference = json!({ "DataURL": format!("{}/{name}", server.url) });
+        let payload = json!({ "Reference": reference, "Authentication": { "Type": access } });
+        server.declare("asset", name, "1", "com.apple.asset.data", payload);
+        let configuration = "com.apple.configuration.services.configuration-files";
+        let payload = json!({ "DataAssetReference": name });
+        server.declare(
+            "configuration",
+            &format!("2{name}"),
+            "1",
+            configuration,
+            payload,
+        );
+    }
+    activation(&server, "1", &["1", "2private", "2public"], None);
+    sync(&server, &mut mac).await;
+    let active = mac.state().declarations.active_configurations().len();
+    assert_eq!(active, 3, "{:?}", mac.state().declarations);
+    let own = Some(mac.identity().unwrap().certificate.der.clone());
+    assert_eq!(server.script().file_peers, [own.clone(), own, None]);
 }

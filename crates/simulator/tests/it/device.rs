@@ -80,6 +80,16 @@ async fn a_device_enrolls_from_a_url_alone() {
 }
 
 #[tokio::test]
+async fn a_device_in_setup_assistant_says_so() {
+    let server = Server::start().await;
+    let mut pad = device(Kind::IPad, 21);
+    pad.state_mut().awaiting_configuration = true;
+    pad.enroll_from(&server.profile_url()).await.unwrap();
+    let awaiting = server.script().check_ins[1]["AwaitingConfiguration"].boolean();
+    assert_eq!(awaiting, Some(true));
+}
+
+#[tokio::test]
 async fn the_identity_speaks_in_tls_when_messages_are_not_signed() {
     let server = Server::start_with(true).await;
     let mut mac = device(Kind::Mac, 2).trusting(&server.ca_pem).unwrap();

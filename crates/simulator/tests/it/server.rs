@@ -41,6 +41,8 @@ pub(crate) struct Script {
     pub(crate) files: HashMap<String, (String, Vec<u8>)>,
     pub(crate) reports: Vec<serde_json::Value>,
     pub(crate) peer_certificates: Vec<Option<Vec<u8>>>,
+    /// Client certificates shown when fetching files.
+    pub(crate) file_peers: Vec<Option<Vec<u8>>>,
     /// Results answered with 500 from now on.
     pub(crate) fail_results: u32,
     deferred: Vec<String>,
@@ -91,6 +93,7 @@ impl Server {
             files: HashMap::new(),
             reports: Vec::new(),
             peer_certificates: Vec::new(),
+            file_peers: Vec::new(),
             fail_results: 0,
             deferred: Vec::new(),
         }));
@@ -247,8 +250,9 @@ async fn answer(
         parts.headers.clone(),
         body.clone(),
     ));
-    if let Some((media_type, content)) = script.files.get(&path) {
-        return reply(200, media_type, content.clone());
+    if let Some((media_type, content)) = script.files.get(&path).cloned() {
+        script.file_peers.push(peer);
+        return reply(200, &media_type, content);
     }
     match path.as_str() {
         "/moved" => {

@@ -36,15 +36,21 @@ impl Device {
             let Some(url) = reference["DataURL"].as_str() else {
                 continue;
             };
-            if let Err(error) = self.check_asset(url, reference).await {
+            let by_identity = asset.payload["Authentication"]["Type"] == "MDM";
+            if let Err(error) = self.check_asset(url, reference, by_identity).await {
                 return Some(format!("asset {identifier}: {error}"));
             }
         }
         None
     }
 
-    async fn check_asset(&mut self, url: &str, reference: &Json) -> Result<()> {
-        let reply = self.client.send(&Request::get(url)).await?.ok("an asset")?;
+    async fn check_asset(&mut self, url: &str, reference: &Json, by_identity: bool) -> Result<()> {
+        let reply = if by_identity {
+            self.get_by_identity(url).await?
+        } else {
+            self.client.send(&Request::get(url)).await?
+        }
+        .ok("an asset")?;
         let bad = |why: &str| Err(Error::Declarative(why.to_owned()));
         if reference["ContentType"]
             .as_str()
@@ -71,11 +77,7 @@ impl Device {
     /// Installs the profile of a legacy configuration. One that commands installed is taken over
     /// when identifier and UUID are the same.
     pub(super) async fn install_declared_profile(&mut self, owner: &str, url: &str) -> Result<()> {
-        let reply = self
-            .client
-            .send(&Request::get(url))
-            .await?
-            .ok("a declared profile")?;
+        let reply = self.get_by_identity(url).await?.ok("a declared profile")?;
         if reply.media_type() != "application/x-apple-aspen-config" {
             return Err(Error::Profile(format!(
                 "served as {:?}",
