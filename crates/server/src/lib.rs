@@ -4,12 +4,15 @@
 //! Errors leave in one place each: [`problem`] for people and programs,
 //! [`device`] for devices.
 
+pub mod api;
+mod auth;
 pub mod console;
 pub mod device;
 mod enroll;
 pub mod listener;
 mod ops;
 mod pki;
+pub mod problem;
 mod scep;
 pub mod state;
 pub mod tls;
@@ -28,6 +31,9 @@ pub fn router(app: App) -> Router {
             .merge(scep::routes())
             .merge(pki::routes())
             .merge(enroll::routes());
+    }
+    if app.options.role.serves_people() {
+        router = router.merge(api::router(&app));
     }
     router
         .layer(middleware::from_fn(state::common_headers))
