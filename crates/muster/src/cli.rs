@@ -1,5 +1,6 @@
 //! The command line.
 
+mod certificate;
 mod client;
 mod command;
 mod configuration;
@@ -12,6 +13,7 @@ pub mod installation;
 mod journal;
 mod journal_file;
 mod local;
+mod order;
 pub mod output;
 mod parameters;
 mod secret;
@@ -106,7 +108,7 @@ pub enum Command {
     },
     /// Look for damage in the database and the journal
     Check,
-    /// The certificate that lets Muster wake Apple devices
+    /// The certificate that lets Muster wake Apple devices: with --url the server's, otherwise that of this machine's installation
     #[command(subcommand, visible_alias = "push")]
     PushCertificate(local::PushCommand),
     /// Muster's own certificate authority
@@ -138,6 +140,11 @@ pub enum Command {
     /// Escrowed secrets of devices
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// Certificates that were issued to devices
+    #[command(subcommand)]
+    Certificate(certificate::CertificateCommand),
+    /// Print whom the API token belongs to and what it may do
+    Whoami,
 }
 
 /// What the command line cannot do by itself: the whole program at work.
@@ -150,21 +157,31 @@ pub trait Program {
     fn openapi(&self) -> String;
 }
 
-/// Runs a command.
+/// Runs a command, and tells the person why when it was not done.
 ///
 /// # Errors
 /// Why it was not done; [`exit::Failure::exit_code`] is for the operating system.
 pub async fn run(cli: Cli, program: &impl Program) -> Result<()> {
+    let json = cli.global.json;
+    let mut out = Output::stdout(json);
+    let done = dispatch(cli, program, &mut out).await;
+    if let Err(failure) = &done {
+        // Nobody is left to tell when even this cannot be written.
+        let _ = failure.write_to(&mut std::io::stderr(), json);
+    }
+    done
+}
+
+async fn dispatch(cli: Cli, program: &impl Program, out: &mut Output) -> Result<()> {
     let Global {
         config,
-        json,
         connection,
+        json: _,
     } = cli.global;
-    let mut out = Output::stdout(json);
-    let out = &mut out;
     let load = || Config::load(config.as_deref(), std::env::vars());
     let configured = || -> Result<Config, ConfigError> { load() };
     let api = || Api::connect(&connection);
+    let remote = connection.url.is_some();
     match cli.command {
         Command::Serve => Ok(program.serve(configured()?).await?),
         Command::Demo(options) => Ok(program.demo(options).await?),
@@ -177,12 +194,18 @@ pub async fn run(cli: Cli, program: &impl Program) -> Result<()> {
             local::restore(&configured()?, &file, &confirmation, out).await
         }
         Command::Check => local::check(&configured()?, out).await,
+        Command::PushCertificate(command) if remote => {
+            local::remote_push(command, &api()?, out).await
+        }
         Command::PushCertificate(command) => local::push(command, &configured()?, out).await,
         Command::Ca(command) => local::ca(command, &configured()?, out).await,
         Command::Openapi => out.write(program.openapi().as_bytes()),
         Command::Journal(command) => match command {
             journal::JournalCommand::List(list) => journal::list(list, &api()?, out).await,
             journal::JournalCommand::Tail(which) => journal::tail(which, &api()?, out).await,
+            journal::JournalCommand::Export { file, .. } if remote => {
+                journal::download(&file, &api()?, out).await
+            }
             journal::JournalCommand::Export { file, after } => {
                 journal::export(&file, after, &configured()?, out).await
             }
@@ -198,6 +221,11 @@ pub async fn run(cli: Cli, program: &impl Program) -> Result<()> {
         Command::Declaration(command) => declaration::run(command, &api()?, out).await,
         Command::Webhook(command) => webhook::run(command, &api()?, out).await,
         Command::Secret(command) => secret::run(command, &api()?, out).await,
+        Command::Certificate(command) => certificate::run(command, &api()?, out).await,
+        Command::Whoami => {
+            let me = api()?.get(&["me"], &[]).await?;
+            out.object(&me, &["actor", "scopes"])
+        }
     }
 }
 
@@ -252,6 +280,9 @@ mod tests {
             "muster declaration assign com.example.a --device C02XYZ --device C02ABC",
             "muster webhook add https://hooks.example.org/ --kind device.",
             "muster secret list C02XYZ",
+            "muster device list --sort -last_seen",
+            "muster certificate list C02XYZ",
+            "muster whoami",
         ] {
             assert!(
                 parse(line).is_ok(),
@@ -293,6 +324,7 @@ mod tests {
                 "muster token create --name x --scope everything",
                 ErrorKind::ValueValidation,
             ),
+            ("muster device list --limit 501", ErrorKind::ValueValidation),
             (
                 "muster device list --platform symbian",
                 ErrorKind::ValueValidation,

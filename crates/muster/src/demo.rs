@@ -19,6 +19,7 @@ use engine::{
     Engine, Entropy as _, Settings, SystemClock, SystemEntropy, enroll::NewEnrollmentToken,
     people::operator, push::ApnsOptions, queue::Order,
 };
+use indicatif::{ProgressBar, ProgressStyle};
 use server::Options;
 use simulator::{
     apns::StandIn,
@@ -29,27 +30,55 @@ use simulator::{
 use store::{DbConfig, DeviceFilter, DeviceOrder, DeviceSort};
 use tokio::net::TcpListener;
 
-use crate::node::{Node, Opening, Setup, open, passing_key};
+use crate::{
+    cli::{DemoOptions, output::Output},
+    node::{Node, Opening, Setup, open, passing_key},
+    serve,
+};
 
 /// How a demonstration runs.
 #[derive(Debug, Clone)]
-pub struct DemoOptions {
+pub struct Plan {
     /// How many devices.
     pub devices: usize,
     /// The port of the console on loopback; any free one when it is taken.
     pub port: u16,
-    /// Another database than the throw-away file.
-    pub database: Option<DbConfig>,
+    /// Keeps the data in this folder instead of a throw-away one.
+    pub keep: Option<PathBuf>,
 }
 
-impl Default for DemoOptions {
-    fn default() -> Self {
-        Self {
-            devices: 200,
-            port: 8080,
-            database: None,
-        }
-    }
+/// Runs the demonstration until the process is asked to end.
+///
+/// # Errors
+/// When a port, the folder or the database cannot be had.
+pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
+    let bar = ProgressBar::new(0).with_style(
+        ProgressStyle::with_template("{msg:20} {bar:40} {pos}/{len}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar()),
+    );
+    let plan = Plan {
+        devices: options.devices,
+        port: options.port.unwrap_or(8080),
+        keep: options.keep,
+    };
+    let demo = Demo::start(&plan, |what, done, all| {
+        bar.set_message(what.to_owned());
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })
+    .await?;
+    bar.finish_and_clear();
+    let mut out = Output::stdout(false);
+    out.line("This is a demonstration: simulated devices, data that is thrown away.")?;
+    out.line("")?;
+    out.line(&format!("  {} devices enrolled over the real protocols", options.devices))?;
+    out.line(&format!("  Console  {}", demo.console_url))?;
+    out.line(&format!("  Sign in  {}   (works once)", demo.sign_in_url.expose()))?;
+    out.line("")?;
+    out.line("Ctrl-C ends it.")?;
+    demo.live_until(serve::ended()).await?;
+    demo.stop().await;
+    Ok(())
 }
 
 /// A running demonstration.
@@ -62,6 +91,7 @@ pub struct Demo {
     fleet: Fleet,
     _apns: StandIn,
     folder: PathBuf,
+    throw_away: bool,
 }
 
 impl Demo {
@@ -70,10 +100,18 @@ impl Demo {
     /// # Errors
     /// When a port, the folder or the database cannot be had.
     pub async fn start(
-        options: &DemoOptions,
+        options: &Plan,
         progress: impl Fn(&str, usize, usize),
     ) -> anyhow::Result<Self> {
-        let folder = throw_away_folder()?;
+        let folder = match &options.keep {
+            Some(folder) => {
+                std::fs::create_dir(folder).with_context(|| {
+                    format!("making {} (it must not exist yet)", folder.display())
+                })?;
+                folder.clone()
+            }
+            None => throw_away_folder()?,
+        };
         let apns = StandIn::start().await?;
         let console = console_socket(options.port).await?;
         let devices = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -81,10 +119,7 @@ impl Demo {
         let device_url = format!("https://localhost:{}", devices.local_addr()?.port());
 
         let engine = open(Opening {
-            database: options
-                .database
-                .clone()
-                .unwrap_or_else(|| DbConfig::sqlite(folder.join("muster.db"))),
+            database: DbConfig::sqlite(folder.join("muster.db")),
             settings: settings(device_url),
             apns: ApnsOptions {
                 base_url: apns.url.clone(),
@@ -123,6 +158,7 @@ impl Demo {
             fleet,
             _apns: apns,
             folder,
+            throw_away: options.keep.is_none(),
         })
     }
 
@@ -131,11 +167,14 @@ impl Demo {
         &self.node.engine
     }
 
-    /// Keeps the devices busy until `until` completes.
-    pub async fn run(&self, until: impl Future<Output = ()>) {
+    /// Keeps the devices busy until `end` resolves.
+    async fn live_until(
+        &self,
+        end: impl Future<Output = anyhow::Result<()>>,
+    ) -> anyhow::Result<()> {
         tokio::select! {
-            () = until => {}
-            () = self.live() => {}
+            ended = end => ended,
+            () = self.live() => Ok(()),
         }
     }
 
@@ -143,7 +182,9 @@ impl Demo {
     pub async fn stop(self) {
         self.fleet.stop().await;
         self.node.stop().await;
-        let _ = std::fs::remove_dir_all(&self.folder);
+        if self.throw_away {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 
     /// Every few seconds one device is asked for news.

@@ -16,6 +16,8 @@ use super::exit::{Failure, Kind, Result};
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an export may take.
+const LONG_TIMEOUT: Duration = Duration::from_secs(3600);
 /// The largest answer that is read, in bytes.
 const LARGEST_ANSWER: usize = 64 * 1024 * 1024;
 /// The most pages that `--all` follows.
@@ -166,31 +168,70 @@ impl Api {
         self.send(Method::DELETE, path, &[], None, None).await
     }
 
-    /// A list, following its pages when `all`.
+    /// A list: its first page, or with `all` everything.
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
     pub async fn list(&self, path: &[&str], query: &[(&str, String)], all: bool) -> Result<Json> {
-        let mut page = self.get(path, query).await?;
+        self.pages(path, query, "cursor", all).await
+    }
+
+    /// A list whose `next` is the value of the query parameter `following`.
+    ///
+    /// # Errors
+    /// What the server says, see [`Kind`].
+    pub async fn pages(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        following: &str,
+        all: bool,
+    ) -> Result<Json> {
         if !all {
-            return Ok(page);
+            return self.get(path, query).await;
         }
         let mut items = Vec::new();
+        let mut query = query.to_vec();
         for _ in 0..MOST_PAGES {
+            let mut page = self.get(path, &query).await?;
             if let Some(more) = page["items"].as_array_mut() {
                 items.append(more);
             }
-            let next = match &page["next"] {
-                Json::String(next) => next.clone(),
-                Json::Number(next) => next.to_string(),
-                _ => break,
+            let Some(next) = page["next"].as_str() else {
+                break;
             };
-            let mut query = query.to_vec();
-            query.retain(|(name, _)| *name != "cursor");
-            query.push(("cursor", next));
-            page = self.get(path, &query).await?;
+            query.retain(|(name, _)| *name != following);
+            query.push((following, next.to_owned()));
         }
         Ok(json!({"items": items, "next": null}))
+    }
+
+    /// Bytes, as long as they may be.
+    ///
+    /// # Errors
+    /// What the server says, see [`Kind`]; [`Kind::Unavailable`] when they break off.
+    pub async fn download(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        mut write: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let request = self.request(Method::GET, path, query).timeout(LONG_TIMEOUT);
+        let mut response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        if !response.status().is_success() {
+            return self.read(response).await.map(drop);
+        }
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|error| self.unreachable(&error))?
+        {
+            write(&chunk)?;
+        }
+        Ok(())
     }
 
     async fn send(
@@ -201,6 +242,26 @@ impl Api {
         body: Option<&Json>,
         idempotency_key: Option<&str>,
     ) -> Result<Json> {
+        let mut request = self.request(method, path, query);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        if let Some(key) = idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        let response = request
+            .send()
+            .await
+            .map_err(|error| self.unreachable(&error))?;
+        self.read(response).await
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, String)],
+    ) -> reqwest::RequestBuilder {
         let mut url = self.base.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["api", "v1"]).extend(path);
@@ -208,20 +269,12 @@ impl Api {
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let mut request = self
-            .client
+        self.client
             .request(method, url)
-            .bearer_auth(self.token.expose());
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        if let Some(key) = idempotency_key {
-            request = request.header("idempotency-key", key);
-        }
-        let mut response = request
-            .send()
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+            .bearer_auth(self.token.expose())
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Json> {
         let status = response.status();
         let mut bytes = Vec::new();
         while let Some(chunk) = response

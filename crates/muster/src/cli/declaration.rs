@@ -73,8 +73,8 @@ pub async fn run(command: DeclarationCommand, api: &Api, out: &mut Output) -> Re
             out.list(&page, COLUMNS)
         }
         DeclarationCommand::Show { identifier } => {
-            let declaration = api.get(&["declarations", &identifier], &[]).await?;
-            out.object(&declaration, &["identifier", "kind", "type"])
+            let found = api.get(&["declarations", &identifier], &[]).await?;
+            out.value(&found)
         }
         DeclarationCommand::Put { file } => {
             let document = read(&file)?;

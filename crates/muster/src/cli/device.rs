@@ -1,25 +1,18 @@
 //! `muster device`: what devices there are, what they reported, what they shall do.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
-use domain::{DeviceId, DeviceState, Ownership, Platform};
-use serde_json::{Map, Value as Json, json};
+use domain::{DeviceId, DeviceState, Ownership, Platform, ReportId, Timestamp};
+use serde_json::{Value as Json, json};
 
 use super::{
     client::Api,
-    command,
-    confirm::Confirmation,
     exit::{Failure, Kind, Result},
+    order::{self, Lock, Send, Wipe},
     output::{Column, Output, text_at},
-    parameters::{self, Parameter},
 };
 
-/// How often a command that is waited for is looked at.
-const POLL: Duration = Duration::from_secs(1);
-
 const COLUMNS: &[Column] = &[
-    Column("Serial number", "serial_number"),
+    Column("Serial number", "serial"),
     Column("Name", "name"),
     Column("Platform", "platform"),
     Column("Version", "os_version"),
@@ -31,12 +24,59 @@ const COLUMNS: &[Column] = &[
 ];
 
 const COMMAND_COLUMNS: &[Column] = &[
-    Column("Command", "type"),
+    Column("Command", "kind"),
     Column("State", "state"),
     Column("Queued", "created_at"),
     Column("Finished", "finished_at"),
     Column("Reason", "reason"),
     Column("Id", "id"),
+];
+
+const ENROLLMENTS: &[Column] = &[
+    Column("Channel", "channel"),
+    Column("Kind", "kind"),
+    Column("State", "state"),
+    Column("User", "user_short_name"),
+    Column("Since", "activated_at"),
+    Column("Ended", "ended_at"),
+    Column("Why", "end_reason"),
+];
+
+const FACTS: &[Column] = &[
+    Column("About", "category"),
+    Column("Fact", "fact"),
+    Column("Value", "value"),
+    Column("Observed", "observed_at"),
+    Column("Assurance", "assurance"),
+];
+
+const DECLARATIONS: &[Column] = &[
+    Column("Identifier", "identifier"),
+    Column("Status", "status"),
+    Column("Observed", "observed_at"),
+];
+
+const REPORTS: &[Column] = &[
+    Column("Message", "kind"),
+    Column("Received", "received_at"),
+    Column("Bytes", "length"),
+    Column("Cut off", "truncated"),
+    Column("Id", "id"),
+];
+
+const OFFERS: &[Column] = &[
+    Column("Type", "name"),
+    Column("Title", "title"),
+    Column("Hazard", "hazard"),
+    Column("Fits", "fits"),
+    Column("Why not", "reason"),
+];
+
+const COUNTS: &[Column] = &[
+    Column("Platform", "platform"),
+    Column("State", "state"),
+    Column("Ownership", "ownership"),
+    Column("Devices", "count"),
 ];
 
 /// Devices
@@ -54,12 +94,45 @@ pub enum DeviceCommand {
         /// Its id or serial number
         device: String,
     },
+    /// Show how a device stands with its declarations
+    Declarations {
+        /// Its id or serial number
+        device: String,
+    },
+    /// List the raw reports of a device, newest first
+    Reports {
+        /// Its id or serial number
+        device: String,
+    },
+    /// Print a raw report as the device sent it
+    Report {
+        /// The device's id or serial number
+        device: String,
+        /// The report's id
+        report: ReportId,
+    },
+    /// List the commands that a device can take, and why not the others
+    CommandTypes {
+        /// Its id or serial number
+        device: String,
+    },
+    /// Say whose device it is
+    Label {
+        /// Its id or serial number
+        device: String,
+        /// The person's name
+        user: String,
+    },
+    /// Print all devices as CSV
+    Export(Selection),
+    /// Print how many devices there are, of which kinds
+    Counts,
     /// List the commands of a device, newest first
     Commands {
         /// Its id or serial number
         device: String,
         /// At most this many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
         limit: u32,
     },
     /// Ask a device for its facts now
@@ -75,90 +148,46 @@ pub enum DeviceCommand {
     Command(Send),
 }
 
-/// What to list
+/// Which devices
 #[derive(Debug, Args)]
-pub struct List {
+pub struct Selection {
     /// Text in the name, serial number, model or user
     #[arg(long, short)]
     pub search: Option<String>,
-    /// Only these platforms
+    /// Only this platform
     #[arg(long)]
-    pub platform: Vec<Platform>,
+    pub platform: Option<Platform>,
     /// Only devices in this state
     #[arg(long)]
-    pub state: Vec<DeviceState>,
+    pub state: Option<DeviceState>,
     /// Only devices of this ownership
     #[arg(long)]
-    pub ownership: Vec<Ownership>,
+    pub ownership: Option<Ownership>,
+    /// Only supervised devices, or only others
+    #[arg(long)]
+    pub supervised: Option<bool>,
+    /// Only this version of the operating system
+    #[arg(long)]
+    pub os_version: Option<String>,
+    /// Only devices not seen since: a date and time
+    #[arg(long)]
+    pub seen_before: Option<Timestamp>,
+    /// name, serial, model, os_version, last_seen or enrolled_at; with - in front the other way
+    #[arg(long, default_value = "name", allow_hyphen_values = true)]
+    pub sort: String,
+}
+
+/// What to list
+#[derive(Debug, Args)]
+pub struct List {
+    #[command(flatten)]
+    pub selection: Selection,
     /// At most this many
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub limit: u32,
     /// All of them, however many
     #[arg(long)]
     pub all: bool,
-}
-
-/// How a command is sent
-#[derive(Debug, Args)]
-pub struct Sending {
-    /// Its id or serial number
-    pub device: String,
-    #[command(flatten)]
-    pub confirmation: Confirmation,
-    /// Wait until the device answered
-    #[arg(long)]
-    pub wait: bool,
-}
-
-/// Lock
-#[derive(Debug, Args)]
-pub struct Lock {
-    #[command(flatten)]
-    pub sending: Sending,
-    /// Why; kept in the journal
-    #[arg(long)]
-    pub reason: String,
-    /// Six digits that unlock a Mac, or @FILE
-    #[arg(long)]
-    pub pin: Option<String>,
-    /// Shown on the lock screen
-    #[arg(long)]
-    pub message: Option<String>,
-    /// Shown on the lock screen
-    #[arg(long)]
-    pub phone_number: Option<String>,
-}
-
-/// Wipe
-#[derive(Debug, Args)]
-pub struct Wipe {
-    #[command(flatten)]
-    pub sending: Sending,
-    /// Why; kept in the journal
-    #[arg(long)]
-    pub reason: String,
-    /// Six digits for a Mac, or @FILE
-    #[arg(long)]
-    pub pin: Option<String>,
-    /// Keep the eSIM
-    #[arg(long)]
-    pub preserve_data_plan: bool,
-}
-
-/// Any command
-#[derive(Debug, Args)]
-pub struct Send {
-    #[command(flatten)]
-    pub sending: Sending,
-    /// Name of the command, such as restart_device
-    #[arg(value_name = "TYPE")]
-    pub kind: String,
-    /// NAME=VALUE, NAME=@FILE, or NAME:=JSON
-    #[arg(value_name = "PARAMETER")]
-    pub parameters: Vec<Parameter>,
-    /// Why; needed by commands that can destroy or expose something
-    #[arg(long)]
-    pub reason: Option<String>,
 }
 
 /// Runs one.
@@ -172,23 +201,64 @@ pub async fn run(command: DeviceCommand, api: &Api, out: &mut Output) -> Result<
             out.list(&page, COLUMNS)
         }
         DeviceCommand::Show { device } => {
-            let device = find(api, &device).await?;
+            let mut device = find(api, &device).await?;
+            if out.json {
+                return out.value(&device);
+            }
+            let enrollments = device["enrollments"].take();
             out.object(
                 &device,
-                &[
-                    "id",
-                    "name",
-                    "serial_number",
-                    "platform",
-                    "os_version",
-                    "state",
-                ],
-            )
+                &["id", "name", "serial", "platform", "os_version", "state"],
+            )?;
+            out.list(&json!({"items": enrollments}), ENROLLMENTS)
         }
         DeviceCommand::Facts { device } => {
             let id = id_of(&find(api, &device).await?)?;
-            let facts = api.get(&["devices", &id, "facts"], &[]).await?;
-            out.value(&facts)
+            let sheets = api.get(&["devices", &id, "facts"], &[]).await?;
+            if out.json {
+                return out.value(&sheets);
+            }
+            out.list(&json!({"items": facts(&sheets)}), FACTS)
+        }
+        DeviceCommand::Declarations { device } => {
+            let id = id_of(&find(api, &device).await?)?;
+            let page = api.get(&["devices", &id, "declarations"], &[]).await?;
+            out.list(&page, DECLARATIONS)
+        }
+        DeviceCommand::Reports { device } => {
+            let id = id_of(&find(api, &device).await?)?;
+            let page = api.get(&["devices", &id, "reports"], &[]).await?;
+            out.list(&page, REPORTS)
+        }
+        DeviceCommand::Report { device, report } => {
+            let id = id_of(&find(api, &device).await?)?;
+            let path = ["devices", &id, "reports", &report.to_string()];
+            api.download(&path, &[], |bytes| out.write(bytes)).await
+        }
+        DeviceCommand::CommandTypes { device } => {
+            let id = id_of(&find(api, &device).await?)?;
+            let page = api.get(&["devices", &id, "command-types"], &[]).await?;
+            out.list(&page, OFFERS)
+        }
+        DeviceCommand::Label { device, user } => {
+            let id = id_of(&find(api, &device).await?)?;
+            let changed = api
+                .patch(&["devices", &id], &json!({"user_label": user}))
+                .await?;
+            out.object(&changed, &["id", "name", "serial", "user_label"])
+        }
+        DeviceCommand::Export(selection) => {
+            let query = selection.query();
+            api.download(&["devices.csv"], &query, |bytes| out.write(bytes))
+                .await
+        }
+        DeviceCommand::Counts => {
+            let counts = api.get(&["fleet", "counts"], &[]).await?;
+            if out.json {
+                return out.value(&counts);
+            }
+            out.list(&json!({"items": counts["devices"]}), COUNTS)?;
+            out.line(&format!("not seen for a week: {}", counts["silent"]))
         }
         DeviceCommand::Commands { device, limit } => {
             let id = id_of(&find(api, &device).await?)?;
@@ -198,79 +268,52 @@ pub async fn run(command: DeviceCommand, api: &Api, out: &mut Output) -> Result<
         }
         DeviceCommand::Refresh { device } => {
             let id = id_of(&find(api, &device).await?)?;
-            let answer = api.post(&["devices", &id, "refresh"], &json!({})).await?;
-            if out.json {
-                out.value(&answer)
-            } else {
-                out.line("asked")
-            }
+            api.post(&["devices", &id, "refresh"], &json!({})).await?;
+            out.say("asked")
         }
-        DeviceCommand::Lock(lock) => {
-            let mut body = Map::new();
-            body.insert("type".into(), json!("device_lock"));
-            body.insert("reason".into(), json!(lock.reason));
-            for (name, value) in [
-                ("pin", lock.pin),
-                ("message", lock.message),
-                ("phone_number", lock.phone_number),
-            ] {
-                if let Some(value) = value {
-                    body.insert(name.into(), parameters::text(&value)?.into());
-                }
-            }
-            send(api, out, lock.sending, body, Some("Lock")).await
-        }
-        DeviceCommand::Wipe(wipe) => {
-            let mut body = Map::new();
-            body.insert("type".into(), json!("erase_device"));
-            body.insert("reason".into(), json!(wipe.reason));
-            if let Some(pin) = wipe.pin {
-                body.insert("pin".into(), parameters::text(&pin)?.into());
-            }
-            if wipe.preserve_data_plan {
-                body.insert("preserve_data_plan".into(), json!(true));
-            }
-            send(api, out, wipe.sending, body, Some("Erase everything on")).await
-        }
-        DeviceCommand::Command(any) => {
-            let meta = apple::commands::find(&any.kind).ok_or_else(|| {
-                Failure::usage(format!(
-                    "there is no command {:?}; `muster command types` lists them",
-                    any.kind
-                ))
-            })?;
-            let hazardous = meta.hazard != domain::command::Hazard::None;
-            if hazardous && any.reason.is_none() {
-                return Err(Failure::usage(format!("{} needs --reason", meta.name)));
-            }
-            let mut body = parameters::object(meta, &any.parameters)?;
-            body.insert("type".into(), json!(meta.name));
-            if let Some(reason) = any.reason {
-                body.insert("reason".into(), json!(reason));
-            }
-            let title = format!("{}:", meta.title);
-            send(api, out, any.sending, body, hazardous.then_some(&title)).await
-        }
+        DeviceCommand::Lock(lock) => order::lock(lock, api, out).await,
+        DeviceCommand::Wipe(wipe) => order::wipe(wipe, api, out).await,
+        DeviceCommand::Command(any) => order::any(any, api, out).await,
     }
 }
 
 impl List {
     fn query(&self) -> Vec<(&'static str, String)> {
-        let mut query = vec![("limit", self.limit.to_string())];
-        query.extend(self.search.clone().map(|text| ("search", text)));
-        query.extend(
-            self.platform
-                .iter()
-                .map(|word| ("platform", word.to_string())),
-        );
-        query.extend(self.state.iter().map(|word| ("state", word.to_string())));
-        query.extend(
-            self.ownership
-                .iter()
-                .map(|word| ("ownership", word.to_string())),
-        );
+        let mut query = self.selection.query();
+        // Whoever wants all of them wants few round trips.
+        let limit = if self.all { 500 } else { self.limit };
+        query.push(("limit", limit.to_string()));
         query
     }
+}
+
+impl Selection {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let mut query = vec![("sort", self.sort.clone())];
+        query.extend(self.search.clone().map(|text| ("q", text)));
+        query.extend(self.platform.map(|word| ("platform", word.to_string())));
+        query.extend(self.state.map(|word| ("state", word.to_string())));
+        query.extend(self.ownership.map(|word| ("ownership", word.to_string())));
+        query.extend(self.supervised.map(|yes| ("supervised", yes.to_string())));
+        query.extend(self.os_version.clone().map(|text| ("os_version", text)));
+        query.extend(self.seen_before.map(|at| ("seen_before", at.to_string())));
+        query
+    }
+}
+
+/// The facts of all categories, each in a row.
+fn facts(sheets: &Json) -> Vec<Json> {
+    let sheets = sheets["items"].as_array().map_or(&[][..], Vec::as_slice);
+    let mut rows = Vec::new();
+    for sheet in sheets {
+        for (key, fact) in sheet["facts"].as_object().into_iter().flatten() {
+            let mut row = fact.clone();
+            row["category"] = sheet["category"].clone();
+            row["fact"] = json!(key);
+            rows.push(row);
+        }
+    }
+    rows
 }
 
 /// A device by its id or serial number.
@@ -278,7 +321,7 @@ pub(super) async fn find(api: &Api, text: &str) -> Result<Json> {
     if text.parse::<DeviceId>().is_ok() {
         return api.get(&["devices", text], &[]).await;
     }
-    let query = [("search", text.to_owned()), ("limit", "50".to_owned())];
+    let query = [("q", text.to_owned()), ("limit", "50".to_owned())];
     let page = api.get(&["devices"], &query).await?;
     let found = with_serial(&page, text)?;
     api.get(&["devices", &found], &[]).await
@@ -289,7 +332,7 @@ fn with_serial(page: &Json, serial: &str) -> Result<String> {
         .as_array()
         .into_iter()
         .flatten()
-        .filter(|device| text_at(device, "serial_number").eq_ignore_ascii_case(serial))
+        .filter(|device| text_at(device, "serial").eq_ignore_ascii_case(serial))
         .map(id_of);
     match (ids.next(), ids.next()) {
         (Some(id), None) => id,
@@ -311,69 +354,30 @@ pub(super) fn id_of(object: &Json) -> Result<String> {
         .ok_or_else(|| Failure::failed("the server's answer has no id"))
 }
 
-async fn send(
-    api: &Api,
-    out: &mut Output,
-    sending: Sending,
-    body: Map<String, Json>,
-    dangerous: Option<&str>,
-) -> Result<()> {
-    let device = find(api, &sending.device).await?;
-    let id = id_of(&device)?;
-    if let Some(what) = dangerous {
-        let serial = text_at(&device, "serial_number");
-        let name = text_at(&device, "name");
-        // A device that never told its serial number is confirmed by its id.
-        let word = if serial.is_empty() { &id } else { &serial };
-        sending
-            .confirmation
-            .ask(&format!("{what} {name} (serial number {serial})?"), word)?;
-    }
-    let command = api
-        .post(&["devices", &id, "commands"], &Json::Object(body))
-        .await?;
-    if !sending.wait {
-        return out.object(&command, command::FIRST);
-    }
-    let finished = wait(api, &id_of(&command)?).await?;
-    out.object(&finished, command::FIRST)?;
-    match text_at(&finished, "state").as_str() {
-        "acknowledged" => Ok(()),
-        state => Err(Failure::failed(format!("the command ended as {state}"))),
-    }
-}
-
-/// Until a command is finished.
-async fn wait(api: &Api, id: &str) -> Result<Json> {
-    let spinner = indicatif::ProgressBar::new_spinner();
-    spinner.enable_steady_tick(Duration::from_millis(120));
-    loop {
-        let command = api.get(&["commands", id], &[]).await?;
-        let state = text_at(&command, "state");
-        if state
-            .parse()
-            .is_ok_and(domain::command::CommandState::is_final)
-        {
-            spinner.finish_and_clear();
-            return Ok(command);
-        }
-        spinner.set_message(format!("{state}; the device has not answered yet"));
-        tokio::time::sleep(POLL).await;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
+    fn facts_are_rows() {
+        let sheets = json!({"items": [{"category": "hardware", "facts": {
+            "battery": {"value": 0.5, "observed_at": "2026-01-01T00:00:00Z"},
+        }}]});
+        let rows = facts(&sheets);
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0]["category"], "hardware");
+        assert_eq!(rows[0]["fact"], "battery");
+        assert_eq!(rows[0]["value"], 0.5);
+    }
+
+    #[test]
     fn a_serial_number_names_exactly_one_device() {
         let page = json!({"items": [
-            {"id": "1", "serial_number": "C02XYZ"},
-            {"id": "2", "serial_number": "C02XYZ1"},
-            {"id": "3", "serial_number": "TWICE"},
-            {"id": "4", "serial_number": "TWICE"},
-            {"id": "5", "serial_number": null},
+            {"id": "1", "serial": "C02XYZ"},
+            {"id": "2", "serial": "C02XYZ1"},
+            {"id": "3", "serial": "TWICE"},
+            {"id": "4", "serial": "TWICE"},
+            {"id": "5", "serial": null},
         ]});
         assert_eq!(with_serial(&page, "c02xyz").unwrap(), "1");
         assert_eq!(

@@ -27,7 +27,7 @@ pub enum TokenCommand {
     /// List tokens
     List {
         /// At most this many
-        #[arg(long, default_value_t = 50)]
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
         limit: u32,
         /// All of them, however many
         #[arg(long)]
@@ -107,7 +107,8 @@ pub async fn run(command: EnrollmentCommand, api: &Api, out: &mut Output) -> Res
             out.list(&page, COLUMNS)
         }
         TokenCommand::Revoke { id } => {
-            api.delete(&["enrollment-tokens", &id.to_string()]).await?;
+            let path = ["enrollment-tokens", &id.to_string(), "revoke"];
+            api.post(&path, &json!({})).await?;
             out.say("revoked")
         }
     }

@@ -1,6 +1,8 @@
 //! How a command ends, for programs.
 
-use std::{fmt, process::ExitCode};
+use std::{fmt, io::Write, process::ExitCode};
+
+use serde_json::json;
 
 /// The exit codes, as `--help` explains them.
 pub const EXPLAINED: &str = "\
@@ -64,6 +66,19 @@ impl Failure {
     /// A file that cannot be read or written.
     pub fn file(path: &std::path::Path, error: impl fmt::Display) -> Self {
         Self::failed(format!("{}: {error}", path.display()))
+    }
+
+    /// Tells it: a line for people, an object for programs.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_to(&self, out: &mut dyn Write, json: bool) -> std::io::Result<()> {
+        if json {
+            let error = json!({"error": {"exit_code": self.kind as u8, "message": self.message}});
+            writeln!(out, "{error}")
+        } else {
+            writeln!(out, "muster: {}", self.message)
+        }
     }
 
     /// For the operating system.

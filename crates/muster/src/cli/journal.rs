@@ -1,7 +1,7 @@
 //! `muster journal`: what happened, and proving it.
 
 use std::{
-    fs::OpenOptions,
+    fs::{File, OpenOptions},
     io::{BufWriter, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
@@ -34,11 +34,11 @@ pub enum JournalCommand {
     List(List),
     /// Print events as they happen
     Tail(Which),
-    /// Write the journal of this machine's installation to a file, signed
+    /// Write the journal to a file that `journal verify` proves: with --url the server's, otherwise that of this machine's installation
     Export {
         /// The file to write
         file: PathBuf,
-        /// Only what comes after this event
+        /// Only what comes after this event; not with --url
         #[arg(long, default_value_t = 0)]
         after: u64,
     },
@@ -61,6 +61,9 @@ pub struct Which {
     /// Only kinds that begin so, such as command.
     #[arg(long)]
     pub kind: Option<String>,
+    /// Only by this party, such as admin:ID or token:ID
+    #[arg(long)]
+    pub actor: Option<String>,
 }
 
 /// What to list
@@ -69,7 +72,7 @@ pub struct List {
     #[command(flatten)]
     pub which: Which,
     /// At most this many
-    #[arg(long, default_value_t = 50)]
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=500))]
     pub limit: u32,
     /// All of them, however many
     #[arg(long)]
@@ -91,8 +94,11 @@ const COLUMNS: &[Column] = &[
 /// What the server says.
 pub async fn list(list: List, api: &Api, out: &mut Output) -> Result<()> {
     let mut query = list.which.query();
-    query.push(("limit", list.limit.to_string()));
-    let page = api.list(&["journal"], &query, list.all).await?;
+    let limit = if list.all { 500 } else { list.limit };
+    query.push(("limit", limit.to_string()));
+    let page = api
+        .pages(&["journal", "events"], &query, "before", list.all)
+        .await?;
     out.list(&page, COLUMNS)
 }
 
@@ -103,12 +109,12 @@ pub async fn list(list: List, api: &Api, out: &mut Output) -> Result<()> {
 pub async fn tail(which: Which, api: &Api, out: &mut Output) -> Result<()> {
     let mut newest = which.query();
     newest.push(("limit", "1".to_owned()));
-    let page = api.get(&["journal"], &newest).await?;
+    let page = api.get(&["journal", "events"], &newest).await?;
     let mut reached = page["items"][0]["seq"].as_u64().unwrap_or(0);
     loop {
         let mut query = which.query();
         query.push(("after", reached.to_string()));
-        let page = api.get(&["journal"], &query).await?;
+        let page = api.get(&["journal", "events"], &query).await?;
         let events = page["items"].as_array().map_or(&[][..], Vec::as_slice);
         for event in events {
             reached = reached.max(event["seq"].as_u64().unwrap_or(0));
@@ -124,6 +130,48 @@ pub async fn tail(which: Which, api: &Api, out: &mut Output) -> Result<()> {
     }
 }
 
+/// Writes a server's journal to a file.
+///
+/// # Errors
+/// When the file exists, or what the server says. A file that is not whole is removed.
+pub async fn download(file: &Path, api: &Api, out: &mut Output) -> Result<()> {
+    let mut writer = create(file)?;
+    let mut bytes = 0;
+    let progress = indicatif::ProgressBar::new_spinner();
+    progress.enable_steady_tick(Duration::from_millis(120));
+    let written = api
+        .download(&["journal", "export"], &[], |chunk| {
+            bytes += chunk.len();
+            progress.set_message(format!("{bytes} bytes"));
+            writer.write_all(chunk).map_err(Into::into)
+        })
+        .await
+        .and_then(|()| finish(writer));
+    progress.finish_and_clear();
+    if written.is_err() {
+        // Half a journal proves nothing, and the next attempt needs the name.
+        let _ = std::fs::remove_file(file);
+    }
+    written?;
+    out.say(&format!("{}: {bytes} bytes", file.display()))
+}
+
+fn create(file: &Path) -> Result<BufWriter<File>> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .map(BufWriter::new)
+        .map_err(|error| Failure::file(file, error))
+}
+
+fn finish(mut writer: BufWriter<File>) -> Result<()> {
+    writer.flush()?;
+    writer.get_ref().sync_all()?;
+    Ok(())
+}
+
 /// Writes the journal of this machine's installation to a file.
 ///
 /// # Errors
@@ -137,12 +185,7 @@ pub async fn export(file: &Path, after: u64, config: &Config, out: &mut Output) 
     let head = *engine.journal_head().borrow();
     let mut checkpoints = engine.checkpoints_after(&operator, after, u32::MAX).await?;
     checkpoints.retain(|checkpoint| checkpoint.seq <= head);
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(file);
-    let mut writer = BufWriter::new(created.map_err(|error| Failure::file(file, error))?);
+    let mut writer = create(file)?;
     let public_key = engine.authority.load().journal_key().to_vec();
     journal_file::write_head(&mut writer, &public_key, &checkpoints)?;
     let progress = indicatif::ProgressBar::new(head.saturating_sub(after));
@@ -158,8 +201,7 @@ pub async fn export(file: &Path, after: u64, config: &Config, out: &mut Output) 
         journal_file::write_events(&mut writer, &events)?;
     }
     progress.finish_and_clear();
-    writer.flush()?;
-    writer.get_ref().sync_all()?;
+    finish(writer)?;
     let key_id = hex::encode(pki::token::sha256(&public_key));
     out.say(&format!(
         "events {} to {reached}, signed by {key_id}",
@@ -201,6 +243,7 @@ impl Which {
         let mut query = Vec::new();
         query.extend(self.device.map(|id| ("device", id.to_string())));
         query.extend(self.kind.clone().map(|kind| ("kind", kind)));
+        query.extend(self.actor.clone().map(|actor| ("actor", actor)));
         query
     }
 }

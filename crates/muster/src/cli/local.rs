@@ -17,11 +17,12 @@ use serde_json::json;
 use store::Journal as _;
 
 use super::{
+    client::Api,
     confirm::Confirmation,
     exit::{Failure, Kind, Result},
     installation,
     journal_file::SignedBy,
-    output::{Column, Output},
+    output::{Column, Output, text_at},
 };
 use crate::config::Config;
 
@@ -86,7 +87,40 @@ pub async fn link(config: &Config, name: Option<&str>, out: &mut Output) -> Resu
     ))
 }
 
-/// Runs a command about the push certificate.
+const PUSH_COLUMNS: &[Column] = &[
+    Column("Topic", "topic"),
+    Column("Expires", "not_after"),
+    Column("Serial number", "serial"),
+    Column("For new devices", "current"),
+];
+
+/// Runs a command about the push certificate of a server.
+///
+/// # Errors
+/// What the server says.
+pub async fn remote_push(command: PushCommand, api: &Api, out: &mut Output) -> Result<()> {
+    match command {
+        PushCommand::Request => {
+            let path = ["push-certificates", "request"];
+            let request = api.post(&path, &json!({})).await?;
+            out.write(text_at(&request, "csr_pem").as_bytes())
+        }
+        PushCommand::Import { certificate, key } => {
+            let body = json!({
+                "certificate_pem": installation::read(&certificate)?,
+                "key_pem": key.as_deref().map(installation::read).transpose()?,
+            });
+            let imported = api.post(&["push-certificates", "import"], &body).await?;
+            out.object(&imported, &["topic", "not_after", "serial"])
+        }
+        PushCommand::Show => {
+            let page = api.get(&["push-certificates"], &[]).await?;
+            out.list(&page, PUSH_COLUMNS)
+        }
+    }
+}
+
+/// Runs a command about the push certificate of this machine's installation.
 ///
 /// # Errors
 /// When the certificate does not fit.
@@ -118,13 +152,7 @@ pub async fn push(command: PushCommand, config: &Config, out: &mut Output) -> Re
                 .into_iter()
                 .map(|one| json!({"topic": one.topic, "not_after": one.not_after, "serial": one.serial, "current": one.current}))
                 .collect();
-            const COLUMNS: &[Column] = &[
-                Column("Topic", "topic"),
-                Column("Expires", "not_after"),
-                Column("Serial number", "serial"),
-                Column("For new devices", "current"),
-            ];
-            out.list(&json!({"items": items, "next": null}), COLUMNS)
+            out.list(&json!({"items": items, "next": null}), PUSH_COLUMNS)
         }
     }
 }

@@ -53,9 +53,10 @@ pub async fn run(command: SecretCommand, api: &Api, out: &mut Output) -> Result<
             if out.json {
                 return out.value(&revealed);
             }
-            let value = revealed["value"]
+            let value = revealed["text"]
                 .as_str()
-                .ok_or_else(|| Failure::failed("the server's answer has no value"))?;
+                .or_else(|| revealed["base64"].as_str())
+                .ok_or_else(|| Failure::failed("the server's answer has no secret"))?;
             out.line(value)
         }
     }

@@ -60,7 +60,7 @@ pub async fn run(command: TokenCommand, api: &Api, out: &mut Output) -> Result<(
             if out.json {
                 return out.value(&made);
             }
-            out.line(&text_at(&made, "token"))?;
+            out.line(&text_at(&made, "secret"))?;
             out.line("Keep it now; it is not shown again.")
         }
         TokenCommand::List => {
@@ -68,7 +68,8 @@ pub async fn run(command: TokenCommand, api: &Api, out: &mut Output) -> Result<(
             out.list(&page, COLUMNS)
         }
         TokenCommand::Revoke { id } => {
-            api.delete(&["api-tokens", &id.to_string()]).await?;
+            let path = ["api-tokens", &id.to_string(), "revoke"];
+            api.post(&path, &json!({})).await?;
             out.say("revoked")
         }
     }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use domain::WebhookId;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{
     client::Api,
@@ -43,6 +43,11 @@ pub enum WebhookCommand {
         #[arg(long)]
         after: u64,
     },
+    /// Give it a new signing secret, which is shown this once
+    RotateSecret {
+        /// Its id
+        id: WebhookId,
+    },
     /// Send a delivery without events
     Test {
         /// Its id
@@ -53,7 +58,7 @@ pub enum WebhookCommand {
         /// Its id
         id: WebhookId,
         /// At most this many
-        #[arg(long, default_value_t = 20)]
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=200))]
         limit: u32,
     },
     /// Remove a webhook and its log
@@ -93,11 +98,12 @@ pub async fn run(command: WebhookCommand, api: &Api, out: &mut Output) -> Result
         WebhookCommand::Add { receiver, kinds } => {
             let body = json!({"url": receiver, "kinds": kinds});
             let made = api.post(&["webhooks"], &body).await?;
-            if out.json {
-                return out.value(&made);
-            }
-            out.line(&text_at(&made, "secret"))?;
-            out.line("Deliveries are signed with it. It is not shown again.")
+            secret(out, &made)
+        }
+        WebhookCommand::RotateSecret { id } => {
+            let path = ["webhooks", &id.to_string(), "rotate-secret"];
+            let made = api.post(&path, &json!({})).await?;
+            secret(out, &made)
         }
         WebhookCommand::List => {
             let page = api.list(&["webhooks"], &[], true).await?;
@@ -107,7 +113,7 @@ pub async fn run(command: WebhookCommand, api: &Api, out: &mut Output) -> Result
         WebhookCommand::Enable { id } => switch(api, out, id, true).await,
         WebhookCommand::Replay { id, after } => {
             let path = ["webhooks", &id.to_string(), "replay"];
-            let webhook = api.post(&path, &json!({"after": after})).await?;
+            let webhook = api.post(&path, &json!({"cursor": after})).await?;
             out.object(&webhook, &["id", "url", "cursor"])
         }
         WebhookCommand::Test { id } => {
@@ -130,6 +136,14 @@ pub async fn run(command: WebhookCommand, api: &Api, out: &mut Output) -> Result
             out.say("removed")
         }
     }
+}
+
+fn secret(out: &mut Output, made: &Json) -> Result<()> {
+    if out.json {
+        return out.value(made);
+    }
+    out.line(&text_at(made, "secret"))?;
+    out.line("Deliveries are signed with it. It is not shown again.")
 }
 
 async fn switch(api: &Api, out: &mut Output, id: WebhookId, enabled: bool) -> Result<()> {

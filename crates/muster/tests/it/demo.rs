@@ -2,16 +2,16 @@
 
 use domain::DeviceState;
 use engine::people::operator;
-use muster::demo::{Demo, DemoOptions};
+use muster::demo::{Demo, Plan};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demonstration_enrols_its_devices() {
-    let options = DemoOptions {
+    let plan = Plan {
         devices: 16,
         port: 0,
-        database: None,
+        keep: None,
     };
-    let demo = Demo::start(&options, |_, _, _| {}).await.unwrap();
+    let demo = Demo::start(&plan, |_, _, _| {}).await.unwrap();
     let counts = demo.engine().fleet_counts(&operator()).await.unwrap();
     let enrolled: i64 = counts
         .devices
