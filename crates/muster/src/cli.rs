@@ -103,6 +103,7 @@ pub enum Command {
     Restore {
         /// The backup
         file: PathBuf,
+        /// Whether to ask.
         #[command(flatten)]
         confirmation: Confirmation,
     },

@@ -44,7 +44,7 @@ const COLUMNS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: CertificateCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: CertificateCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         CertificateCommand::List { device } => {
             let id = device::id_of(&device::find(api, &device).await?)?;

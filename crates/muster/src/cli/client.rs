@@ -65,7 +65,7 @@ impl std::fmt::Debug for SecretText {
 
 /// A server and the right to ask it.
 #[derive(Debug, Clone)]
-pub struct Api {
+pub(super) struct Api {
     client: Client,
     base: Url,
     token: Secret<String>,
@@ -77,7 +77,7 @@ impl Api {
     ///
     /// # Errors
     /// [`Kind::Usage`] when the server or the token is missing or malformed.
-    pub fn connect(connection: &Connection) -> Result<Self> {
+    pub(super) fn connect(connection: &Connection) -> Result<Self> {
         let file =
             user_file().map_or_else(|| Ok(ClientFile::default()), |path| read_file(&path))?;
         let url = connection.url.clone().or(file.url).ok_or_else(|| {
@@ -94,7 +94,7 @@ impl Api {
     ///
     /// # Errors
     /// [`Kind::Usage`] when the address is none, or is not `https` and not on this machine.
-    pub fn new(url: &str, token: Secret<String>, ca: Option<&Path>) -> Result<Self> {
+    pub(super) fn new(url: &str, token: Secret<String>, ca: Option<&Path>) -> Result<Self> {
         let base = Url::parse(url).map_err(|error| Failure::usage(format!("{url}: {error}")))?;
         let local = match base.host() {
             Some(url::Host::Domain(name)) => name == "localhost",
@@ -130,7 +130,7 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
-    pub async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Json> {
+    pub(super) async fn get(&self, path: &[&str], query: &[(&str, String)]) -> Result<Json> {
         self.send(Method::GET, path, query, None, None).await
     }
 
@@ -138,7 +138,7 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
-    pub async fn post(&self, path: &[&str], body: &Json) -> Result<Json> {
+    pub(super) async fn post(&self, path: &[&str], body: &Json) -> Result<Json> {
         let key = idempotency_key()?;
         self.send(Method::POST, path, &[], Some(body), Some(&key))
             .await
@@ -148,7 +148,7 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
-    pub async fn put(&self, path: &[&str], body: &Json) -> Result<Json> {
+    pub(super) async fn put(&self, path: &[&str], body: &Json) -> Result<Json> {
         self.send(Method::PUT, path, &[], Some(body), None).await
     }
 
@@ -156,7 +156,7 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
-    pub async fn patch(&self, path: &[&str], body: &Json) -> Result<Json> {
+    pub(super) async fn patch(&self, path: &[&str], body: &Json) -> Result<Json> {
         self.send(Method::PATCH, path, &[], Some(body), None).await
     }
 
@@ -164,7 +164,7 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
-    pub async fn delete(&self, path: &[&str]) -> Result<Json> {
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<Json> {
         self.send(Method::DELETE, path, &[], None, None).await
     }
 
@@ -172,7 +172,12 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
-    pub async fn list(&self, path: &[&str], query: &[(&str, String)], all: bool) -> Result<Json> {
+    pub(super) async fn list(
+        &self,
+        path: &[&str],
+        query: &[(&str, String)],
+        all: bool,
+    ) -> Result<Json> {
         self.pages(path, query, "cursor", all).await
     }
 
@@ -180,7 +185,7 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`].
-    pub async fn pages(
+    pub(super) async fn pages(
         &self,
         path: &[&str],
         query: &[(&str, String)],
@@ -210,7 +215,7 @@ impl Api {
     ///
     /// # Errors
     /// What the server says, see [`Kind`]; [`Kind::Unavailable`] when they break off.
-    pub async fn download(
+    pub(super) async fn download(
         &self,
         path: &[&str],
         query: &[(&str, String)],

@@ -34,7 +34,7 @@ pub enum CommandCommand {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn types(out: &mut Output) -> Result<()> {
+pub(super) fn types(out: &mut Output) -> Result<()> {
     let items: Vec<_> = apple::commands::ALL
         .iter()
         .map(|meta| {
@@ -68,7 +68,7 @@ pub fn types(out: &mut Output) -> Result<()> {
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: CommandCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: CommandCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         CommandCommand::Show { id } => {
             let command = api.get(&["commands", &id.to_string()], &[]).await?;

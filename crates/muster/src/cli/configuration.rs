@@ -22,7 +22,7 @@ pub enum ConfigCommand {
 ///
 /// # Errors
 /// [`super::exit::Kind::Usage`] when the configuration cannot be used.
-pub fn run(
+pub(super) fn run(
     command: &ConfigCommand,
     load: impl FnOnce() -> Result<Config, ConfigError>,
     out: &mut Output,

@@ -66,7 +66,7 @@ const COLUMNS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: DeclarationCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: DeclarationCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         DeclarationCommand::List => {
             let page = api.list(&["declarations"], &[], true).await?;

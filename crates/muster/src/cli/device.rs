@@ -194,7 +194,7 @@ pub struct List {
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: DeviceCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: DeviceCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         DeviceCommand::List(list) => {
             let page = api.list(&["devices"], &list.query(), list.all).await?;

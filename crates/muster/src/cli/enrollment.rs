@@ -81,7 +81,7 @@ const COLUMNS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: EnrollmentCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: EnrollmentCommand, api: &Api, out: &mut Output) -> Result<()> {
     let EnrollmentCommand::Token(command) = command;
     match command {
         TokenCommand::Create(create) => {

@@ -92,7 +92,7 @@ const COLUMNS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn list(list: List, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn list(list: List, api: &Api, out: &mut Output) -> Result<()> {
     let mut query = list.which.query();
     let limit = if list.all { 500 } else { list.limit };
     query.push(("limit", limit.to_string()));
@@ -106,7 +106,7 @@ pub async fn list(list: List, api: &Api, out: &mut Output) -> Result<()> {
 ///
 /// # Errors
 /// What the server says.
-pub async fn tail(which: Which, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn tail(which: Which, api: &Api, out: &mut Output) -> Result<()> {
     let mut newest = which.query();
     newest.push(("limit", "1".to_owned()));
     let page = api.get(&["journal", "events"], &newest).await?;
@@ -134,7 +134,7 @@ pub async fn tail(which: Which, api: &Api, out: &mut Output) -> Result<()> {
 ///
 /// # Errors
 /// When the file exists, or what the server says. A file that is not whole is removed.
-pub async fn download(file: &Path, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn download(file: &Path, api: &Api, out: &mut Output) -> Result<()> {
     let mut writer = create(file)?;
     let mut bytes = 0;
     let progress = indicatif::ProgressBar::new_spinner();
@@ -176,7 +176,12 @@ fn finish(mut writer: BufWriter<File>) -> Result<()> {
 ///
 /// # Errors
 /// When the file exists, or the database cannot serve.
-pub async fn export(file: &Path, after: u64, config: &Config, out: &mut Output) -> Result<()> {
+pub(super) async fn export(
+    file: &Path,
+    after: u64,
+    config: &Config,
+    out: &mut Output,
+) -> Result<()> {
     let engine = installation::engine(config).await?;
     let operator = people::operator();
     engine.seal_journal().await?;
@@ -213,7 +218,7 @@ pub async fn export(file: &Path, after: u64, config: &Config, out: &mut Output) 
 ///
 /// # Errors
 /// The first place that is wrong.
-pub fn verify(file: &Path, key: Option<&Path>, out: &mut Output) -> Result<()> {
+pub(super) fn verify(file: &Path, key: Option<&Path>, out: &mut Output) -> Result<()> {
     let key = key
         .map(|path| std::fs::read(path).map_err(|error| Failure::file(path, error)))
         .transpose()?;

@@ -30,11 +30,11 @@ const KEY: &str = "journal";
 
 /// Public keys whose checkpoints count, by their id.
 #[derive(Debug, Clone, Default)]
-pub struct SignedBy(BTreeMap<String, Vec<u8>>);
+pub(super) struct SignedBy(BTreeMap<String, Vec<u8>>);
 
 impl SignedBy {
     /// A key as SubjectPublicKeyInfo (DER).
-    pub fn key(spki: &[u8]) -> Self {
+    pub(super) fn key(spki: &[u8]) -> Self {
         let id = hex::encode(pki::token::sha256(spki));
         Self(BTreeMap::from([(id, spki.to_vec())]))
     }
@@ -43,7 +43,7 @@ impl SignedBy {
     ///
     /// # Errors
     /// When the database cannot serve.
-    pub async fn stored(db: &Db) -> Result<Self> {
+    pub(super) async fn stored(db: &Db) -> Result<Self> {
         let key = db
             .read(|tx| Box::pin(async move { tx.key(KEY).await }))
             .await?;
@@ -51,7 +51,7 @@ impl SignedBy {
     }
 
     /// Whether one of these keys signed.
-    pub fn signed(&self, checkpoint: &Checkpoint, statement: &str) -> bool {
+    pub(super) fn signed(&self, checkpoint: &Checkpoint, statement: &str) -> bool {
         let Some(key) = self.0.get(&checkpoint.key_id) else {
             return false;
         };
@@ -72,7 +72,7 @@ impl SignedBy {
 
 /// What a file proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proof {
+pub(super) struct Proof {
     /// The first event.
     pub first: u64,
     /// The last event.
@@ -87,7 +87,7 @@ pub struct Proof {
 
 impl Proof {
     /// For programs.
-    pub fn json(&self) -> Json {
+    pub(super) fn json(&self) -> Json {
         json!({
             "first": self.first,
             "last": self.last,
@@ -109,7 +109,7 @@ struct Header {
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn write_head(
+pub(super) fn write_head(
     out: &mut dyn Write,
     public_key: &[u8],
     checkpoints: &[Checkpoint],
@@ -126,7 +126,7 @@ pub fn write_head(
 ///
 /// # Errors
 /// When they cannot be written.
-pub fn write_events(out: &mut dyn Write, events: &[Event]) -> Result<()> {
+pub(super) fn write_events(out: &mut dyn Write, events: &[Event]) -> Result<()> {
     for event in events {
         writeln!(out, "{}", json!({"event": event}))?;
     }
@@ -140,7 +140,7 @@ pub fn write_events(out: &mut dyn Write, events: &[Event]) -> Result<()> {
 ///
 /// # Errors
 /// [`Kind::Failure`] naming the first place that is wrong; [`Kind::NotFound`] without a file.
-pub fn verify(file: &Path, key: Option<&[u8]>) -> Result<Proof> {
+pub(super) fn verify(file: &Path, key: Option<&[u8]>) -> Result<Proof> {
     let open = || {
         File::open(file)
             .map(BufReader::new)

@@ -72,7 +72,7 @@ pub enum CaCertificate {
 ///
 /// # Errors
 /// When there are several administrators and none is named.
-pub async fn link(config: &Config, name: Option<&str>, out: &mut Output) -> Result<()> {
+pub(super) async fn link(config: &Config, name: Option<&str>, out: &mut Output) -> Result<()> {
     let engine = installation::engine(config).await?;
     let link = engine.operator_sign_in_link(name).await?;
     let address = format!("{}{}", config.console_url(), link.path().expose());
@@ -98,7 +98,7 @@ const PUSH_COLUMNS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn remote_push(command: PushCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn remote_push(command: PushCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         PushCommand::Request => {
             let path = ["push-certificates", "request"];
@@ -124,7 +124,7 @@ pub async fn remote_push(command: PushCommand, api: &Api, out: &mut Output) -> R
 ///
 /// # Errors
 /// When the certificate does not fit.
-pub async fn push(command: PushCommand, config: &Config, out: &mut Output) -> Result<()> {
+pub(super) async fn push(command: PushCommand, config: &Config, out: &mut Output) -> Result<()> {
     let engine = installation::engine(config).await?;
     let operator = people::operator();
     match command {
@@ -161,7 +161,7 @@ pub async fn push(command: PushCommand, config: &Config, out: &mut Output) -> Re
 ///
 /// # Errors
 /// When the installation cannot be opened.
-pub async fn ca(command: CaCommand, config: &Config, out: &mut Output) -> Result<()> {
+pub(super) async fn ca(command: CaCommand, config: &Config, out: &mut Output) -> Result<()> {
     let engine = installation::engine(config).await?;
     let authority = engine.authority.load();
     let [issuing, root] = authority.chain();
@@ -200,7 +200,12 @@ pub async fn ca(command: CaCommand, config: &Config, out: &mut Output) -> Result
 ///
 /// # Errors
 /// When the file exists or cannot be written.
-pub async fn backup(config: &Config, file: &Path, portable: bool, out: &mut Output) -> Result<()> {
+pub(super) async fn backup(
+    config: &Config,
+    file: &Path,
+    portable: bool,
+    out: &mut Output,
+) -> Result<()> {
     if file.exists() {
         return Err(Failure::new(
             Kind::Conflict,
@@ -229,7 +234,7 @@ pub async fn backup(config: &Config, file: &Path, portable: bool, out: &mut Outp
 ///
 /// # Errors
 /// When the database is not empty, or the file is damaged.
-pub async fn restore(
+pub(super) async fn restore(
     config: &Config,
     file: &Path,
     confirmation: &Confirmation,
@@ -266,7 +271,7 @@ pub async fn restore(
 ///
 /// # Errors
 /// [`Kind::Failure`] when something is wrong.
-pub async fn check(config: &Config, out: &mut Output) -> Result<()> {
+pub(super) async fn check(config: &Config, out: &mut Output) -> Result<()> {
     let db = installation::existing_database(config).await?;
     let checkpoints = db
         .read(|tx| Box::pin(async move { tx.checkpoints_after(0, u32::MAX).await }))

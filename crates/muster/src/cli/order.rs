@@ -85,7 +85,7 @@ pub struct Send {
 ///
 /// # Errors
 /// What the server says, or that nobody confirmed.
-pub async fn lock(lock: Lock, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn lock(lock: Lock, api: &Api, out: &mut Output) -> Result<()> {
     let mut body = Map::new();
     body.insert("type".into(), json!("device_lock"));
     body.insert("reason".into(), json!(lock.reason));
@@ -105,7 +105,7 @@ pub async fn lock(lock: Lock, api: &Api, out: &mut Output) -> Result<()> {
 ///
 /// # Errors
 /// What the server says, or that nobody confirmed.
-pub async fn wipe(wipe: Wipe, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn wipe(wipe: Wipe, api: &Api, out: &mut Output) -> Result<()> {
     let mut body = Map::new();
     body.insert("type".into(), json!("erase_device"));
     body.insert("reason".into(), json!(wipe.reason));
@@ -122,7 +122,7 @@ pub async fn wipe(wipe: Wipe, api: &Api, out: &mut Output) -> Result<()> {
 ///
 /// # Errors
 /// What the server says, or that nobody confirmed.
-pub async fn any(any: Send, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn any(any: Send, api: &Api, out: &mut Output) -> Result<()> {
     let meta = apple::commands::find(&any.kind).ok_or_else(|| {
         Failure::usage(format!(
             "there is no command {:?}; `muster command types` lists them",

@@ -50,7 +50,7 @@ impl FromStr for Parameter {
 ///
 /// # Errors
 /// [`super::exit::Kind::Usage`] for one that the command does not have or that has another form.
-pub fn object(meta: &Meta, given: &[Parameter]) -> Result<Map<String, Json>> {
+pub(super) fn object(meta: &Meta, given: &[Parameter]) -> Result<Map<String, Json>> {
     let mut object = Map::new();
     for Parameter { name, value } in given {
         let known = meta.parameters.iter().find(|known| known.name == name);
@@ -81,7 +81,7 @@ pub fn object(meta: &Meta, given: &[Parameter]) -> Result<Map<String, Json>> {
 ///
 /// # Errors
 /// When the file cannot be read.
-pub fn text(given: &str) -> Result<String> {
+pub(super) fn text(given: &str) -> Result<String> {
     match given.strip_prefix('@') {
         None => Ok(given.to_owned()),
         Some(path) => std::fs::read_to_string(path)

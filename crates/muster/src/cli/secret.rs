@@ -40,7 +40,7 @@ const COLUMNS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: SecretCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: SecretCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         SecretCommand::List { device } => {
             let id = device::id_of(&device::find(api, &device).await?)?;

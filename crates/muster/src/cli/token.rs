@@ -48,7 +48,7 @@ const COLUMNS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: TokenCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: TokenCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         TokenCommand::Create {
             name,

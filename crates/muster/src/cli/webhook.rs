@@ -93,7 +93,7 @@ const ATTEMPTS: &[Column] = &[
 ///
 /// # Errors
 /// What the server says.
-pub async fn run(command: WebhookCommand, api: &Api, out: &mut Output) -> Result<()> {
+pub(super) async fn run(command: WebhookCommand, api: &Api, out: &mut Output) -> Result<()> {
     match command {
         WebhookCommand::Add { receiver, kinds } => {
             let body = json!({"url": receiver, "kinds": kinds});
