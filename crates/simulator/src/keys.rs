@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use aws_lc_rs::{
@@ -33,6 +33,7 @@ pub struct Key(Arc<Inner>);
 
 struct Inner {
     pair: Pair,
+    decrypting: OnceLock<Option<Pkcs1PrivateDecryptingKey>>,
     pkcs8: Vec<u8>,
     spki: Vec<u8>,
 }
@@ -96,6 +97,7 @@ impl Key {
         };
         Ok(Self(Arc::new(Inner {
             pair,
+            decrypting: OnceLock::new(),
             pkcs8: pkcs8.to_vec(),
             spki,
         })))
@@ -170,9 +172,12 @@ impl Key {
         if self.algorithm() != Algorithm::Rsa2048 {
             return Err(Error::Key("only RSA keys decrypt"));
         }
-        let key =
-            PrivateDecryptingKey::from_pkcs8(self.pkcs8()).map_err(|_| Error::Key("RSA import"))?;
-        let key = Pkcs1PrivateDecryptingKey::new(key).map_err(|_| Error::Key("RSA import"))?;
+        // Importing an RSA key checks it, which costs more than using it.
+        let key = self.0.decrypting.get_or_init(|| {
+            let key = PrivateDecryptingKey::from_pkcs8(self.pkcs8()).ok()?;
+            Pkcs1PrivateDecryptingKey::new(key).ok()
+        });
+        let key = key.as_ref().ok_or(Error::Key("RSA import"))?;
         let mut out = vec![0; key.min_output_size()];
         let plain = key
             .decrypt(ciphertext, &mut out)

@@ -31,7 +31,7 @@ pub(crate) async fn enrolled(server: &Server, kind: Kind, seed: u64) -> Device {
     device
 }
 
-fn kinds(server: &Server) -> Vec<String> {
+pub(crate) fn kinds(server: &Server) -> Vec<String> {
     server
         .script()
         .check_ins
@@ -373,37 +373,6 @@ async fn every_oddity_is_still_the_same_message() {
         server.script().check_ins.last().unwrap()["AwaitingConfiguration"].str(),
         Some("false")
     );
-}
-
-#[tokio::test]
-async fn a_new_enrollment_profile_renews_the_identity() {
-    let server = Server::start().await;
-    let mut phone = enrolled(&server, Kind::IPhone, 11).await;
-    let old = phone.identity().unwrap().certificate.clone();
-    let renewal = |url: &str| server.sign(&to_xml(&Value::from(profile(url, true))));
-    let uuid = server.enqueue(
-        "InstallProfile",
-        dict! { "Payload" => renewal(&server.url) },
-    );
-    phone.connect().await.unwrap();
-    assert_eq!(server.result(&uuid)["Status"].str(), Some("Acknowledged"));
-    let new = phone.identity().unwrap().certificate.clone();
-    assert_ne!(old, new);
-    assert_eq!(server.script().scep_types, ["19", "17"]);
-    assert_eq!(phone.state().enrollment.as_ref().unwrap().renewals, 1);
-    assert_eq!(
-        kinds(&server),
-        ["Authenticate", "TokenUpdate"],
-        "real devices do not check in again"
-    );
-    // A profile that leads elsewhere is refused and changes nothing.
-    let uuid = server.enqueue(
-        "InstallProfile",
-        dict! { "Payload" => renewal("http://127.0.0.1:9") },
-    );
-    phone.connect().await.unwrap();
-    assert_eq!(server.result(&uuid)["Status"].str(), Some("Error"));
-    assert_eq!(phone.identity().unwrap().certificate, new);
 }
 
 #[tokio::test]

@@ -15,5 +15,6 @@ mod device;
 mod fleet;
 mod load;
 mod openssl;
+mod renewal;
 mod server;
 mod webhook;

@@ -41,6 +41,8 @@ pub(crate) struct Script {
     pub(crate) files: HashMap<String, (String, Vec<u8>)>,
     pub(crate) reports: Vec<serde_json::Value>,
     pub(crate) peer_certificates: Vec<Option<Vec<u8>>>,
+    /// Who signed the messages.
+    pub(crate) signers: Vec<Vec<u8>>,
     /// Client certificates shown when fetching files.
     pub(crate) file_peers: Vec<Option<Vec<u8>>>,
     /// Results answered with 500 from now on.
@@ -94,6 +96,7 @@ impl Server {
             reports: Vec::new(),
             peer_certificates: Vec::new(),
             file_peers: Vec::new(),
+            signers: Vec::new(),
             fail_results: 0,
             deferred: Vec::new(),
         }));
@@ -288,14 +291,9 @@ async fn answer(
                 let signed =
                     SignedData::parse(&STANDARD.decode(signature.as_bytes()).unwrap()).unwrap();
                 let detached = signed.content.is_none().then_some(&body[..]);
-                assert!(
-                    signed
-                        .verify(detached)
-                        .unwrap()
-                        .signer
-                        .issued_by(&authority.ca)
-                        .is_ok()
-                );
+                let signer = signed.verify(detached).unwrap().signer;
+                assert!(signer.issued_by(&authority.ca).is_ok());
+                script.signers.push(signer.der);
             }
             let message = Value::parse(&body).unwrap().dictionary().unwrap().clone();
             if path == "/checkin" {
