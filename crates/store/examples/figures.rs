@@ -1,6 +1,6 @@
 //! Figures of the store alone: device list, writes, point reads, on both databases.
 //!
-//! `cargo run -p store --example figures -- 100000`
+//! `cargo run -p store --example figures -- 100000 [sqlite|postgres]`
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -104,7 +104,15 @@ async fn main() {
         .nth(1)
         .and_then(|n| n.parse().ok())
         .unwrap_or(100_000);
-    for test in [testing::sqlite().await, testing::postgres().await] {
+    let wanted = std::env::args().nth(2).unwrap_or_default();
+    for backend in ["sqlite", "postgres"] {
+        if !backend.contains(&wanted) {
+            continue;
+        }
+        let test = match backend {
+            "sqlite" => testing::sqlite().await,
+            _ => testing::postgres().await,
+        };
         println!("== {:?}, {count} devices", test.db.dialect());
         fill(&test.db, count).await;
         lists(&test.db).await;

@@ -10,6 +10,7 @@
 //! | `{serial}` | rowid, never reused | identity column |
 //! | `{key}` | `TEXT` | `TEXT COLLATE "C"` (sorts by bytes, as SQLite does) |
 //! | `{for_update}` | nothing: there is one writer | `FOR UPDATE` |
+//! | `{plus}` | `+`: do not choose an index by this column | nothing: it has statistics |
 //! | `{skip_locked}` | nothing | `FOR UPDATE SKIP LOCKED` |
 //!
 //! In migrations, lines between `--@sqlite`, `--@postgres` and `--@end` are for one database only.
@@ -74,7 +75,7 @@ impl Dialect {
     }
 }
 
-const PLACEHOLDERS: [(&str, &str, &str); 7] = [
+const PLACEHOLDERS: [(&str, &str, &str); 8] = [
     ("{uuid}", "BLOB", "UUID"),
     ("{blob}", "BLOB", "BYTEA"),
     ("{json}", "TEXT", "JSON"),
@@ -85,6 +86,7 @@ const PLACEHOLDERS: [(&str, &str, &str); 7] = [
     ),
     ("{key}", "TEXT", "TEXT COLLATE \"C\""),
     ("{for_update}", "", "FOR UPDATE"),
+    ("{plus}", "+", ""),
     ("{skip_locked}", "", "FOR UPDATE SKIP LOCKED"),
 ];
 

@@ -111,7 +111,8 @@ pub trait DeviceList {
 /// What may stand in a device list's WHERE, in this order. `$` is the next parameter.
 const CONDITIONS: [&str; 9] = [
     "search_key LIKE $ ESCAPE '!'",
-    "platform = $",
+    // A platform holds a large part of a fleet: walking the order's index is quicker than sorting.
+    "{plus}platform = $",
     "ownership = $",
     "state = $",
     "unit_id = $",
@@ -260,6 +261,8 @@ fn list_text(order: DeviceOrder, applies: impl Fn(usize) -> bool, after: bool) -
 fn count_text(applies: impl Fn(usize) -> bool) -> Composed {
     let mut count = Composed::new("SELECT COUNT(*) FROM (SELECT 1 FROM devices");
     count.conditions(applies);
+    // Nothing is sorted here, so any index helps.
+    count.text = count.text.replace("{plus}", "");
     count.push(" LIMIT $) AS counted");
     count
 }
