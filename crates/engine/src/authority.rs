@@ -39,6 +39,8 @@ pub struct Authority {
     pub issuing: ca::Authority,
     /// Decrypts SCEP requests and signs the answers.
     pub scep: Credential,
+    /// Receives FileVault recovery keys, encrypted to it.
+    pub escrow: Credential,
     /// Signs configuration profiles.
     pub profiles: Credential,
     /// Signs OCSP answers.
@@ -156,6 +158,16 @@ impl Authority {
                 &[],
             )
             .await?;
+        let escrow = maker
+            .ensure(
+                tx,
+                "escrow",
+                LeafProfile::ScepRa,
+                KeyAlgorithm::Rsa2048,
+                "Muster Escrow",
+                &[],
+            )
+            .await?;
         let profiles = maker
             .ensure(
                 tx,
@@ -200,6 +212,7 @@ impl Authority {
             root_online: root_key.is_some(),
             issuing,
             scep,
+            escrow,
             profiles,
             ocsp,
             tls,

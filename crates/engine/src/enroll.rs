@@ -279,6 +279,11 @@ impl Engine {
         Ok(InstallProfile { payload }.into())
     }
 
+    /// `PayloadIdentifier` of the profile that enrols devices here: removing it ends management.
+    pub(crate) fn enrollment_profile_identifier(&self) -> String {
+        profile_identifier(&self.settings.public_url)
+    }
+
     async fn topic_or_explain(&self) -> Result<String> {
         self.push_topic().await?.ok_or_else(|| {
             EngineError::Conflict(

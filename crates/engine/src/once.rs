@@ -9,7 +9,7 @@ use store::CommandRecord;
 use crate::{
     Engine, Result,
     idempotency::{Answer, IdempotencyKey},
-    queue::{Order, admitted},
+    queue::Order,
 };
 
 impl Engine {
@@ -27,7 +27,7 @@ impl Engine {
         order: Order,
         render: impl FnOnce(CommandRecord) -> Result<Answer> + Send + 'static,
     ) -> Result<Answer> {
-        let order = admitted(by, order)?;
+        let order = self.admitted(by, order)?;
         let engine = self.clone();
         let actor = by.actor.clone();
         self.once(key, move |tx| {

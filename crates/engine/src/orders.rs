@@ -2,7 +2,7 @@
 
 use apple::{
     Sensitive,
-    commands::{Command, EscrowKind},
+    commands::{Command, EscrowKind, Target},
 };
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use domain::{OsFamily, Platform};
@@ -13,15 +13,21 @@ use crate::{Engine, EngineError, Result};
 
 /// Reads a command as the API takes it: an object whose `type` names the command.
 ///
-/// A `clear_passcode` needs no unlock token: the one in escrow is used.
+/// A `clear_passcode` needs no unlock token: the one in escrow is used. A
+/// `rotate_file_vault_key` needs no certificate: our escrow certificate is used.
 ///
 /// # Errors
 /// [`EngineError::Invalid`] naming what is wrong.
 pub fn command_from_json(mut json: Json) -> Result<Command> {
-    if let Some(map) = json.as_object_mut()
-        && map.get("type").and_then(Json::as_str) == Some("clear_passcode")
-    {
-        map.entry("unlock_token").or_insert_with(|| "".into());
+    if let Some(map) = json.as_object_mut() {
+        let filled_in = match map.get("type").and_then(Json::as_str) {
+            Some("clear_passcode") => Some("unlock_token"),
+            Some("rotate_file_vault_key") => Some("reply_encryption_certificate"),
+            _ => None,
+        };
+        if let Some(parameter) = filled_in {
+            map.entry(parameter).or_insert_with(|| "".into());
+        }
     }
     serde_json::from_value(json).map_err(|error| EngineError::invalid(error.to_string()))
 }
@@ -32,6 +38,7 @@ impl Engine {
         &self,
         tx: &mut Tx,
         device: &Device,
+        target: &Target,
         command: Command,
     ) -> Result<Command> {
         debug_assert_eq!(device.platform.family(), OsFamily::Apple);
@@ -53,10 +60,19 @@ impl Engine {
                 lock.into()
             }
             Command::EraseDevice(mut erase)
-                if device.platform == Platform::Macos && erase.pin.is_none() =>
+                if device.platform == Platform::Macos
+                    && erase.pin.is_none()
+                    && target.apple_silicon != Some(true) =>
             {
                 erase.pin = Some(self.random_pin());
                 erase.into()
+            }
+            Command::RotateFileVaultKey(mut rotate)
+                if rotate.reply_encryption_certificate.is_empty() =>
+            {
+                let authority = self.authority.load();
+                rotate.reply_encryption_certificate = authority.escrow.certificate.der().to_vec();
+                rotate.into()
             }
             other => other,
         })

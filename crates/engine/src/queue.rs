@@ -5,7 +5,7 @@ use std::time::Duration;
 use ::apple::commands::{Command as AppleCommand, Priority};
 use domain::{
     CommandId, DeviceId, EnrollmentId, Timestamp,
-    command::{CommandEvent, CommandState, advance},
+    command::{CommandEvent, CommandState, Hazard, advance},
     scope::{Actor, Authority, Scope, scope_for},
 };
 use serde_json::{Value as Json, json};
@@ -69,7 +69,7 @@ impl Engine {
         enrollment: Option<EnrollmentId>,
         order: Order,
     ) -> Result<CommandRecord> {
-        let order = admitted(by, order)?;
+        let order = self.admitted(by, order)?;
         let engine = self.clone();
         let actor = by.actor.clone();
         self.db
@@ -103,7 +103,11 @@ impl Engine {
                 None => one.channel == domain::Channel::Device,
             })
             .ok_or_else(|| EngineError::Conflict("the device is not enrolled".into()))?;
-        let command = self.complete(tx, &device, order.command).await?;
+        let known = crate::apple::target_with_facts(tx, &device, &target).await?;
+        let command = self.complete(tx, &device, &known, order.command).await?;
+        command
+            .fits(&known)
+            .map_err(|unfit| EngineError::Unfit(unfit.to_string()))?;
         let queued = Queued {
             command,
             dedupe_key: None,
@@ -159,6 +163,8 @@ impl Engine {
             Enqueued::Duplicate(existing) => return Ok(existing),
             Enqueued::Added(_) => {}
         }
+        // The wake-up after the commit says it again, here and on the other nodes.
+        self.empty_queues.filled(enrollment.id);
         tx.want_push(enrollment.id, now, priority >= Priority::Urgent)
             .await?;
         // The answer may be lost, so what becomes true on the device is kept before it is sent.
@@ -317,16 +323,20 @@ impl Engine {
     }
 }
 
-/// The order of a party that may give it, with its reason in order.
-pub(crate) fn admitted(by: &Authority, mut order: Order) -> Result<Order> {
-    by.require(scope_for(order.command.hazard()))?;
-    let hazardous = order.command.hazard() != domain::command::Hazard::None;
-    order.reason = order
-        .reason
-        .map(|text| text.trim().chars().take(1000).collect::<String>())
-        .filter(|text| !text.is_empty());
-    if hazardous && order.reason.is_none() {
-        return Err(EngineError::invalid("this command needs a reason"));
+impl Engine {
+    /// The order of a party that may give it, with its reason in order.
+    pub(crate) fn admitted(&self, by: &Authority, mut order: Order) -> Result<Order> {
+        let hazard = order
+            .command
+            .hazard_on(&self.enrollment_profile_identifier());
+        by.require(scope_for(hazard))?;
+        order.reason = order
+            .reason
+            .map(|text| text.trim().chars().take(1000).collect::<String>())
+            .filter(|text| !text.is_empty());
+        if hazard != Hazard::None && order.reason.is_none() {
+            return Err(EngineError::invalid("this command needs a reason"));
+        }
+        Ok(order)
     }
-    Ok(order)
 }

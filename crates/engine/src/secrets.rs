@@ -1,14 +1,18 @@
 //! Escrow: secrets of devices, sealed, revealed only with a reason.
 
+use apple::commands::{Escrow, EscrowKind};
 use domain::{
     DeviceId, EnrollmentId, Secret, SecretId,
     scope::{Authority, Scope},
 };
-use pki::{SecretBytes, seal::Place};
+use pki::{Legacy, SecretBytes, seal::Place};
 use serde_json::json;
 use store::{SealedSecret, SecretHead, Secrets as _, Tx};
 
 use crate::{Engine, EngineError, Result, journal::About};
+
+/// The kind of a FileVault personal recovery key, out of its envelope.
+const FILEVAULT_KEY: &str = "filevault_recovery_key";
 
 /// A secret that was revealed.
 #[derive(Debug, Clone)]
@@ -53,6 +57,41 @@ impl Engine {
         };
         tx.escrow_secret(&sealed).await?;
         Ok(())
+    }
+
+    /// Keeps what a device brought into escrow; a FileVault key is taken out of its envelope.
+    pub(crate) async fn keep_escrow(
+        &self,
+        tx: &mut Tx,
+        device: DeviceId,
+        enrollment: EnrollmentId,
+        escrow: &Escrow,
+    ) -> Result<()> {
+        let (kind, secret) = match escrow.kind {
+            EscrowKind::FilevaultRecoveryKeyCms => match self.open_envelope(escrow) {
+                Ok(key) => (FILEVAULT_KEY, key),
+                // Encrypted to another certificate, or damaged: kept as it came.
+                Err(error) => {
+                    tracing::warn!(%error, %device, "a FileVault key stays in its envelope");
+                    (escrow.kind.as_str(), escrow.secret.clone())
+                }
+            },
+            kind => (kind.as_str(), escrow.secret.clone()),
+        };
+        self.escrow(tx, device, Some(enrollment), kind, secret.expose())
+            .await
+    }
+
+    fn open_envelope(&self, escrow: &Escrow) -> Result<SecretBytes> {
+        let authority = self.authority.load();
+        pki::cms::decrypt(
+            escrow.secret.expose(),
+            &authority.escrow.certificate,
+            authority.escrow.key.as_ref(),
+            Legacy::Accept,
+        )
+        .map(|opened| opened.content)
+        .map_err(EngineError::keys)
     }
 
     /// The secret of a kind in force, if this very enrollment escrowed it.

@@ -63,6 +63,7 @@ impl Engine {
                 .await?;
             return Ok(Reply::EMPTY);
         }
+        let (fingerprint, native_key) = (proven.fingerprint, key.to_string());
         let candidate = Candidate {
             proven,
             key,
@@ -79,8 +80,41 @@ impl Engine {
         match outcome {
             Ok(()) => Ok(Reply::EMPTY),
             Err(EngineError::NotFound(_)) => Err(Refusal::NotEnrolled),
-            Err(error) => Err(error.into()),
+            Err(error) => {
+                let refusal = Refusal::from(error);
+                if !matches!(refusal, Refusal::Unavailable(_)) {
+                    self.journal_refused(fingerprint, &native_key, address, &refusal)
+                        .await?;
+                }
+                Err(refusal)
+            }
         }
+    }
+
+    /// Writes once an hour and certificate that somebody with a profile of ours may not enrol.
+    async fn journal_refused(
+        &self,
+        fingerprint: [u8; 32],
+        native_key: &str,
+        address: &str,
+        refusal: &Refusal,
+    ) -> Result<(), Refusal> {
+        if !self.identities.first_report(fingerprint, "refused") {
+            return Ok(());
+        }
+        let engine = self.clone();
+        let actor = Actor::new(ActorKind::Device, "", native_key).at(address);
+        let data = json!({ "reason": refusal.to_string() });
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    engine
+                        .record(tx, "enrollment.refused", &actor, About::NOTHING, data)
+                        .await
+                })
+            })
+            .await?;
+        Ok(())
     }
 
     async fn repeat_authenticate(

@@ -1,16 +1,18 @@
 //! Check-in messages of devices that are enrolled.
 
 use apple::{
-    EnrollmentKey,
+    EnrollmentKey, Sender,
     checkin::{self, CheckIn, Kind, TokenUpdate},
     commands::EscrowKind,
 };
 use domain::{
-    Channel, DeviceState, EnrollmentId, Ownership, Secret,
+    Channel, DeviceState, EnrollmentId, Ownership, Secret, Timestamp,
     enrollment::{EndReason, EnrollmentState},
 };
 use serde_json::json;
-use store::{Devices as _, Enrollment, Enrollments as _, PushInfo, Tx};
+use store::{
+    Commands as _, Devices as _, Enrollment, Enrollments as _, PushInfo, PushWanted as _, Tx,
+};
 
 use super::{Caller, PLATFORMS, Refusal, Reply};
 use crate::{Engine, EngineError, identity::Proven, journal::About};
@@ -34,7 +36,10 @@ impl Engine {
         );
         match message.kind {
             Kind::Authenticate(_) => Ok(Reply::EMPTY),
-            Kind::TokenUpdate(update) => self.apple_token_update(caller, update).await,
+            Kind::TokenUpdate(update) => {
+                self.apple_token_update(caller, update, message.sender)
+                    .await
+            }
             Kind::CheckOut { .. } => self.apple_check_out(caller).await,
             Kind::UserAuthenticate { digest_response } => {
                 apple_user_authenticate(&caller, digest_response.as_deref())
@@ -60,6 +65,7 @@ impl Engine {
         &self,
         caller: Caller,
         update: TokenUpdate,
+        sender: Sender,
     ) -> Result<Reply, Refusal> {
         let engine = self.clone();
         self.db
@@ -67,7 +73,9 @@ impl Engine {
                 Box::pin(async move {
                     match caller.key.channel() {
                         Channel::Device => engine.device_token_update(tx, &caller, update).await,
-                        Channel::User => engine.user_token_update(tx, &caller, update).await,
+                        Channel::User => {
+                            engine.user_token_update(tx, &caller, update, &sender).await
+                        }
                     }
                 })
             })
@@ -116,7 +124,7 @@ impl Engine {
             .await?;
         }
         if enrollment.state != EnrollmentState::Pending {
-            return Ok(());
+            return push_what_waits(tx, id, caller.now).await;
         }
         tx.activate_enrollment(id, caller.now).await?;
         enrollment.state = EnrollmentState::Active;
@@ -141,6 +149,7 @@ impl Engine {
         tx: &mut Tx,
         caller: &Caller,
         update: TokenUpdate,
+        sender: &Sender,
     ) -> Result<(), EngineError> {
         let parent = lock(tx, caller.enrolled.enrollment).await?;
         let device = tx
@@ -152,7 +161,7 @@ impl Engine {
         let enrollment = match known {
             Some(known) if known.parent_id == Some(parent.id) => {
                 tx.set_push_info(known.id, &push_info(&update)).await?;
-                return Ok(());
+                return push_what_waits(tx, known.id, caller.now).await;
             }
             Some(stranger) => {
                 return Err(EngineError::Conflict(format!(
@@ -169,8 +178,14 @@ impl Engine {
                 kind: parent.kind,
                 state: EnrollmentState::Active,
                 native_key,
-                user_id: caller.key.user.clone(),
-                user_short_name: caller.key.user.clone(),
+                user_id: sender
+                    .user_id
+                    .clone()
+                    .or_else(|| sender.enrollment_user_id.clone()),
+                user_short_name: sender
+                    .user_short_name
+                    .clone()
+                    .or_else(|| caller.key.user.clone()),
                 topic: update.topic.clone(),
                 push_token: None,
                 push_magic: None,
@@ -280,6 +295,18 @@ pub(super) async fn lock(tx: &mut Tx, id: EnrollmentId) -> Result<Enrollment, En
         .await?
         .filter(|enrollment| enrollment.state != EnrollmentState::Ended)
         .ok_or_else(|| EngineError::Conflict("this enrollment is over".into()))
+}
+
+/// Pushes for what waits already: the device may have been out of reach, its safety push far off.
+async fn push_what_waits(
+    tx: &mut Tx,
+    enrollment: EnrollmentId,
+    now: Timestamp,
+) -> Result<(), EngineError> {
+    if tx.queue_length(enrollment).await? > 0 {
+        tx.want_push(enrollment, now, false).await?;
+    }
+    Ok(())
 }
 
 fn push_info(update: &TokenUpdate) -> PushInfo {

@@ -105,7 +105,8 @@ impl Engine {
                 break;
             };
             let id = head.order.id;
-            if head.sent_count >= MOST_DELIVERIES {
+            // NotNow is an answer: a device that defers is not one that chokes.
+            if head.sent_count - head.deferred_count >= MOST_DELIVERIES {
                 let why = "the device took the command many times and never answered";
                 self.fail(tx, enrollment, id, now, why).await?;
                 continue;
@@ -222,14 +223,8 @@ impl Engine {
         )
         .await?;
         for secret in &outcome.escrow {
-            self.escrow(
-                tx,
-                caller.enrolled.device,
-                Some(enrollment),
-                secret.kind.as_str(),
-                secret.secret.expose(),
-            )
-            .await?;
+            self.keep_escrow(tx, caller.enrolled.device, enrollment, secret)
+                .await?;
         }
         self.take_effects(tx, caller, enrollment, &record, &outcome)
             .await

@@ -17,6 +17,7 @@ use domain::{
     scope::{Actor, ActorKind},
 };
 use serde_json::json;
+use store::Facts as _;
 
 use crate::{
     Engine, EngineError,
@@ -272,6 +273,19 @@ pub(crate) fn target_of(device: &store::Device, enrollment: &store::Enrollment) 
         shared_ipad: None,
         apple_silicon: None,
     }
+}
+
+/// [`target_of`] with all that the facts tell, for commands that people ask for.
+pub(crate) async fn target_with_facts(
+    tx: &mut store::Tx,
+    device: &store::Device,
+    enrollment: &store::Enrollment,
+) -> Result<Target, EngineError> {
+    let mut target = target_of(device, enrollment);
+    for sheet in tx.facts(device.id).await? {
+        target.learn(sheet.category, &sheet.document);
+    }
+    Ok(target)
 }
 
 /// How an enrollment came about, as far as its first message shows.

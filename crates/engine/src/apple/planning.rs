@@ -2,17 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apple::commands::{
-    CertificateList, Command, DeclarativeManagement, DeviceConfigured, DeviceInformation,
-    InstalledApplicationList, ManagedApplicationList, ProfileList, SecurityInfo,
-};
+use apple::commands::{DeclarativeManagement, DeviceConfigured, for_inquiry};
 use domain::{
-    Channel, Ownership, Timestamp,
+    Channel, Timestamp,
     facts::Category,
     plan::{Action, Inquiry, Known, plan},
     scope::Actor,
 };
-use store::{Certificates as _, Device, Enrollment, Facts as _, Tx};
+use store::{Certificates as _, Commands as _, Device, Enrollment, Facts as _, Tx};
 
 use super::target_of;
 use crate::{Engine, EngineError, Result, queue::Queued};
@@ -35,13 +32,22 @@ impl Engine {
         for action in plan(&wanted, &known, &BTreeSet::new(), self.now()) {
             let key = action.key();
             let command = match action {
-                Action::Inquire(inquiry) => inquiry_command(inquiry, device, enrollment),
+                Action::Inquire(inquiry) => match for_inquiry(inquiry, &target) {
+                    Some(command) => command,
+                    None => continue,
+                },
                 Action::ReleaseFromSetup => DeviceConfigured {}.into(),
                 Action::SyncDeclarations(_) => DeclarativeManagement {
                     data: self.tokens_for(tx, enrollment).await?,
                 }
                 .into(),
-                Action::RenewIdentity => self.renewal_command(tx, device, enrollment).await?,
+                Action::RenewIdentity => {
+                    if is_open(tx, device, enrollment, &key).await? {
+                        // Its ticket and profile are made already.
+                        continue;
+                    }
+                    self.renewal_command(tx, device, enrollment).await?
+                }
             };
             if command.fits(&target).is_err() {
                 // The platform or its version has no such question.
@@ -85,10 +91,9 @@ impl Engine {
         if enrollment.channel != Channel::Device {
             return Ok(());
         }
-        let command = inquiry_command(inquiry, device, enrollment);
-        if command.fits(&target_of(device, enrollment)).is_err() {
+        let Some(command) = for_inquiry(inquiry, &target_of(device, enrollment)) else {
             return Ok(());
-        }
+        };
         let key = Action::Inquire(inquiry).key();
         self.enqueue(
             tx,
@@ -151,30 +156,12 @@ impl Engine {
     }
 }
 
-/// The command that asks a question; a personal device is asked about managed things only.
-fn inquiry_command(inquiry: Inquiry, device: &Device, enrollment: &Enrollment) -> Command {
-    let managed_only = device.ownership != Ownership::Corporate;
-    match inquiry {
-        Inquiry::DeviceInformation => {
-            DeviceInformation::for_target(&target_of(device, enrollment)).into()
-        }
-        Inquiry::SecurityInfo => SecurityInfo {}.into(),
-        Inquiry::InstalledApplications => InstalledApplicationList {
-            identifiers: Vec::new(),
-            managed_apps_only: managed_only,
-        }
-        .into(),
-        Inquiry::ManagedApplications => ManagedApplicationList {
-            identifiers: Vec::new(),
-        }
-        .into(),
-        Inquiry::Profiles => ProfileList {
-            managed_only: device.ownership == Ownership::Personal,
-        }
-        .into(),
-        Inquiry::Certificates => CertificateList {
-            managed_only: device.ownership == Ownership::Personal,
-        }
-        .into(),
-    }
+/// Whether a command with this key is unfinished.
+async fn is_open(tx: &mut Tx, device: &Device, enrollment: &Enrollment, key: &str) -> Result<bool> {
+    let recent = tx.device_commands(device.id, None, 200).await?;
+    Ok(recent.iter().any(|record| {
+        record.finish.is_none()
+            && record.command.order.enrollment_id == enrollment.id
+            && record.command.order.dedupe_key.as_deref() == Some(key)
+    }))
 }

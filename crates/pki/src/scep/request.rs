@@ -6,6 +6,7 @@ use crate::{
     asn1::{Asn1Error, Reader, tag},
     cms::{self, CmsError, ContentCipher, Limits},
     csr::{CertificateRequest, CsrError},
+    keys::PublicKey,
 };
 
 /// A request whose signature, integrity and proof of possession were checked.
@@ -195,10 +196,15 @@ fn read_body(kind: &MessageType, content: &[u8], legacy: Legacy) -> Result<Body,
     }
 }
 
+/// A reply cannot be encrypted to an EC key, so clients that want a certificate for one sign
+/// with an RSA key beside it; everybody else signs with the key in the request.
 fn check_key(body: Body, signer: &Certificate) -> Result<Body, RefusalReason> {
+    let is_rsa = |spki: &[u8]| matches!(PublicKey::from_spki(spki), Ok(PublicKey::Rsa { .. }));
     match &body {
         Body::Certificate(request)
-            if signer.is_self_issued() && request.spki() != signer.spki() =>
+            if signer.is_self_issued()
+                && request.spki() != signer.spki()
+                && is_rsa(request.spki()) =>
         {
             Err(RefusalReason::OtherKey)
         }

@@ -306,6 +306,21 @@ fn a_new_wrapper_around_another_clients_envelope_is_refused() {
 }
 
 #[test]
+fn a_client_with_an_ec_key_signs_with_an_rsa_key_beside_it() {
+    let ec = KeyPair::generate(KeyAlgorithm::P256).unwrap();
+    let wanted = csr::create(&named("device"), &ec, &csr::RequestOptions::default()).unwrap();
+    let request = parse_at_ra(
+        &message("19", &wanted, ContentCipher::Aes128),
+        Legacy::Accept,
+    )
+    .unwrap();
+    let Body::Certificate(csr) = request.body else {
+        panic!("a certificate is asked for");
+    };
+    assert_eq!(csr.spki(), ec.spki());
+}
+
+#[test]
 fn the_legacy_switch_decides_about_old_ciphers() {
     let old = message("19", &request_content(), ContentCipher::TripleDes);
     assert_eq!(refusal(&old, Legacy::Refuse).fail_info, FailInfo::BadAlg);
