@@ -124,7 +124,7 @@ impl Passkeys {
         }
         let known = stored
             .into_iter()
-            .map(|passkey| passkey.credential_id.into())
+            .map(|passkey| passkey.credential_id)
             .collect();
         let (challenge, state) = self
             .webauthn
