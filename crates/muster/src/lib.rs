@@ -1,5 +1,6 @@
 //! The `muster` program: configuration, composition root, command line, demonstration.
 
+pub mod bench;
 pub mod cli;
 pub mod config;
 pub mod demo;

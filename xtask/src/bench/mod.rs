@@ -1,19 +1,18 @@
 //! `cargo xtask bench`: speed and size, measured from outside the server's process.
 //!
-//! For each backend: a fresh data folder (and a private PostgreSQL cluster), a server process of the optimised binary,
-//! and for each scenario a load process that prints one JSON object per figure. The figures are printed as a table and
-//! kept as JSON in cargo's target folder.
+//! Builds the optimised binary and lets `muster bench` measure for each backend, on PostgreSQL with a private cluster.
+//! The figures are printed as one table and kept as JSON in cargo's target folder.
 
-mod load;
 mod postgres;
-mod process;
 mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::ValueEnum;
 
+use crate::shell;
 use crate::workspace::Workspace;
 
 /// Options of `cargo xtask bench`.
@@ -22,18 +21,18 @@ pub(crate) struct Options {
     /// Only these backends, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',')]
     backend: Vec<Backend>,
-    /// Only these scenarios, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    scenario: Vec<load::Scenario>,
-    /// Runs of each scenario; the median is reported.
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// Devices to enroll before measuring.
-    #[arg(long, default_value_t = 1_000)]
-    devices: u32,
-    /// Seconds of load in each run.
+    /// Measure this binary instead of building one.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// Devices enrolled in the end; memory is looked at when there are 1,000, 10,000 and 100,000 on the way.
+    #[arg(long, default_value_t = 100_000)]
+    devices_max: u32,
+    /// Seconds of each run of connects.
     #[arg(long, default_value_t = 10)]
     seconds: u32,
+    /// Runs whose median is reported.
+    #[arg(long, default_value_t = 3)]
+    runs: u32,
     /// Where the databases are made, and removed again: a folder on the disk to be measured, not in memory.
     #[arg(long, default_value = "/var/tmp")]
     folder: PathBuf,
@@ -59,57 +58,95 @@ impl Backend {
 
 /// Measures and reports.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    eprintln!("Building the optimised binary (some minutes the first time) ...");
-    let binary = workspace.build_muster("bench")?;
-    let results = workspace.scratch()?.join("bench.json");
-    let mut figures = Vec::new();
-    for backend in chosen(&options.backend) {
-        let place = tempfile::Builder::new()
-            .prefix("muster-bench-")
-            .tempdir_in(&options.folder)?;
-        let cluster = match backend {
-            Backend::Sqlite => None,
-            Backend::Postgres => Some(postgres::Cluster::start(&options.folder)?),
-        };
-        let server = process::Server::start(&binary, place.path(), cluster.as_ref())?;
-        figures.push(report::Figure::new(
-            backend,
-            "start to ready, empty",
-            server.ready_after.as_secs_f64() * 1e3,
-            "ms",
-        ));
-        for scenario in chosen(&options.scenario) {
-            eprintln!("{}: {} ...", backend.name(), scenario.name());
-            let mut runs = Vec::new();
-            for _ in 0..options.runs.max(1) {
-                runs.push(load::run(
-                    &binary,
-                    &server,
-                    scenario,
-                    options.devices,
-                    options.seconds,
-                )?);
-            }
-            figures.extend(report::medians(backend, &runs));
+    let binary = match &options.binary {
+        Some(binary) => binary.clone(),
+        None => {
+            eprintln!("Building the optimised binary (some minutes the first time) ...");
+            workspace.build_muster("bench")?
         }
-        figures.push(report::Figure::new(
-            backend,
-            "server memory at the end",
-            server.resident_bytes()? / 1_048_576.0,
-            "MiB",
-        ));
-        server.stop()?;
+    };
+    let scratch = workspace.scratch()?;
+    println!("{}", provenance(workspace));
+    let mut measured = Vec::new();
+    let mut failure = None;
+    for backend in chosen(&options.backend) {
+        println!("\n{}:", backend.name());
+        let file = scratch.join(format!("bench-{}.json", backend.name().to_lowercase()));
+        if let Err(error) = measure(&binary, backend, options, &file) {
+            failure = Some(error.context(backend.name()));
+        } else {
+            measured.push((backend, report::read(&file)?));
+        }
     }
-    print!("{}", report::table(&figures));
-    std::fs::write(&results, serde_json::to_string_pretty(&figures)? + "\n")?;
-    println!("\nAlso in {}", results.display());
-    Ok(())
+    println!("\n{}", report::table(&measured));
+    failure.map_or(Ok(()), Err)
 }
 
-fn chosen<T: ValueEnum>(wanted: &[T]) -> Vec<T> {
+fn measure(binary: &Path, backend: Backend, options: &Options, file: &Path) -> Result<()> {
+    let cluster = match backend {
+        Backend::Sqlite => None,
+        Backend::Postgres => Some(postgres::Cluster::start(&options.folder)?),
+    };
+    let mut command = Command::new(binary);
+    command.arg("bench").arg("--json-file").arg(file);
+    command.arg("--folder").arg(&options.folder);
+    for (name, value) in [
+        ("--devices-max", options.devices_max),
+        ("--seconds", options.seconds),
+        ("--runs", options.runs),
+    ] {
+        command.args([name, &value.to_string()]);
+    }
+    if let Some(cluster) = &cluster {
+        command.args(["--database", &cluster.url()]);
+        command.arg("--database-folder").arg(cluster.tables());
+        println!("{}", cluster.version()?);
+    }
+    shell::run(&mut command)
+}
+
+/// What was built, and by what.
+fn provenance(workspace: &Workspace) -> String {
+    let say = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(&workspace.root)
+            .output()
+            .ok()
+            .filter(|output| output.status.success());
+        output.map_or_else(
+            || "unknown".to_owned(),
+            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        )
+    };
+    let changed = !say("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
+    format!(
+        "Commit {}{}, {}",
+        say("git", &["rev-parse", "--short=12", "HEAD"]),
+        if changed {
+            " with uncommitted changes"
+        } else {
+            ""
+        },
+        say("rustc", &["--version"])
+    )
+}
+
+fn chosen(wanted: &[Backend]) -> Vec<Backend> {
     if wanted.is_empty() {
-        T::value_variants().to_vec()
+        Backend::value_variants().to_vec()
     } else {
         wanted.to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Backend, chosen};
+
+    #[test]
+    fn both_backends_unless_one_is_chosen() {
+        assert_eq!(chosen(&[]), [Backend::Sqlite, Backend::Postgres]);
+        assert_eq!(chosen(&[Backend::Postgres]), [Backend::Postgres]);
     }
 }

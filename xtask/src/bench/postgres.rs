@@ -59,6 +59,17 @@ impl Cluster {
         format!("postgresql://muster@{host}/postgres")
     }
 
+    /// The folder of the tables and indexes, without the log of transactions.
+    pub(crate) fn tables(&self) -> PathBuf {
+        self.data().join("base")
+    }
+
+    /// What the programs call themselves.
+    pub(crate) fn version(&self) -> Result<String> {
+        let text = shell::output(Command::new(self.programs.join("postgres")).arg("--version"))?;
+        Ok(text.trim().to_owned())
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

@@ -1,115 +1,132 @@
-//! What the measurement says, for people and for programs.
+//! The figures of all backends beside their targets.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
-use serde::Serialize;
+use anyhow::{Context, Result};
+use serde::Deserialize;
 
 use super::Backend;
-use super::load::Measurement;
 
-/// One line of the table.
-#[derive(Debug, Serialize)]
-pub(crate) struct Figure {
-    backend: &'static str,
-    name: String,
-    /// The median of the runs.
-    value: f64,
-    unit: String,
-    /// Every run's value, in order.
-    runs: Vec<f64>,
+/// What `muster bench` wrote.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Results {
+    machine: String,
+    figures: Vec<Figure>,
 }
 
-impl Figure {
-    /// A figure that was measured once.
-    pub(crate) fn new(backend: Backend, name: &str, value: f64, unit: &str) -> Self {
-        Self {
-            backend: backend.name(),
-            name: name.to_owned(),
-            value,
-            unit: unit.to_owned(),
-            runs: vec![value],
+#[derive(Debug, Deserialize)]
+struct Figure {
+    name: String,
+    value: f64,
+    unit: String,
+    #[serde(default)]
+    target: Option<Target>,
+    #[serde(default)]
+    note: String,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Target {
+    fn met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(target) => value >= target,
+            Self::AtMost(target) => value <= target,
         }
     }
 }
 
-/// The median of each figure over several runs of one scenario.
-pub(crate) fn medians(backend: Backend, runs: &[Vec<Measurement>]) -> Vec<Figure> {
-    let Some(first) = runs.first() else {
-        return Vec::new();
-    };
-    first
-        .iter()
-        .map(|measurement| {
-            let values: Vec<f64> = runs
-                .iter()
-                .flatten()
-                .filter(|other| other.name == measurement.name)
-                .map(|other| other.value)
-                .collect();
-            Figure {
-                backend: backend.name(),
-                name: measurement.name.clone(),
-                value: median(&values),
-                unit: measurement.unit.clone(),
-                runs: values,
-            }
-        })
-        .collect()
+/// What others reach with the same work on a machine of the same class.
+const COMPARED: &[(&str, &str)] = &[(
+    "connects with empty queue",
+    "NanoMDM: 825/s in memory, 386/s on PostgreSQL",
+)];
+
+/// Reads a file of figures.
+pub(crate) fn read(file: &Path) -> Result<Results> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))
 }
 
-/// The figures as a table in plain text.
-pub(crate) fn table(figures: &[Figure]) -> String {
-    let width = figures
-        .iter()
-        .map(|figure| figure.name.chars().count())
-        .max()
-        .unwrap_or(0);
+/// A Markdown table of everything.
+pub(crate) fn table(measured: &[(Backend, Results)]) -> String {
     let mut text = String::new();
-    for figure in figures {
-        let Figure {
-            backend,
-            name,
-            value,
-            unit,
-            ..
-        } = figure;
-        let _ = writeln!(text, "{backend:<10}  {name:<width$}  {value:>12.1} {unit}");
+    for (backend, results) in measured {
+        let _ = writeln!(text, "{}: {}\n", backend.name(), results.machine);
+        text.push_str(
+            "| what | measured | target | | compared with, remarks |\n| --- | ---: | ---: | --- | --- |\n",
+        );
+        for figure in &results.figures {
+            let _ = writeln!(text, "{}", line(figure));
+        }
+        text.push('\n');
     }
     text
 }
 
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    match sorted.len() {
-        0 => f64::NAN,
-        length if length % 2 == 1 => sorted[length / 2],
-        length => f64::midpoint(sorted[length / 2 - 1], sorted[length / 2]),
-    }
+fn line(figure: &Figure) -> String {
+    let (target, verdict) = match figure.target {
+        Some(target) => {
+            let wanted = match target {
+                Target::AtLeast(value) => format!("≥ {value:.0}"),
+                Target::AtMost(value) => format!("≤ {value:.0}"),
+            };
+            let verdict = if target.met(figure.value) {
+                "met"
+            } else {
+                "missed"
+            };
+            (wanted, verdict)
+        }
+        None => (String::new(), ""),
+    };
+    let compared = COMPARED
+        .iter()
+        .find(|(name, _)| *name == figure.name)
+        .map(|(_, text)| *text);
+    let remarks: Vec<&str> = compared
+        .into_iter()
+        .chain((!figure.note.is_empty()).then_some(figure.note.as_str()))
+        .collect();
+    let digits = if figure.value < 100.0 { 1 } else { 0 };
+    format!(
+        "| {} | {:.digits$} {} | {target} | {verdict} | {} |",
+        figure.name,
+        figure.value,
+        figure.unit,
+        remarks.join("; ")
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Backend, Measurement, median, medians, table};
+    use super::{Backend, Results, table};
 
     #[test]
-    fn the_middle_of_the_runs() {
-        assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
-        assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
-        assert!(median(&[]).is_nan());
-    }
-
-    #[test]
-    fn runs_become_one_line() {
-        let run = |value| {
-            vec![Measurement {
-                name: "idle connects".into(),
-                value,
-                unit: "/s".into(),
-            }]
-        };
-        let figures = medians(Backend::Sqlite, &[run(900.0), run(1_000.0), run(950.0)]);
-        assert_eq!(figures.len(), 1);
-        assert!(table(&figures).contains("950.0 /s"), "{}", table(&figures));
+    fn a_figure_stands_beside_its_target_and_what_it_is_compared_with() {
+        let results: Results = serde_json::from_str(
+            r#"{"machine": "two cores", "figures": [
+                {"name": "connects with empty queue", "value": 8123.4, "unit": "/s", "runs": [8123.4],
+                 "target": {"at_least": 8000.0}, "note": "each 90 us"},
+                {"name": "wipe", "value": 61.26, "unit": "ms", "runs": [61.26], "target": {"at_most": 50.0}}
+            ]}"#,
+        )
+        .unwrap();
+        let text = table(&[(Backend::Sqlite, results)]);
+        assert!(
+            text.contains("| connects with empty queue | 8123 /s | ≥ 8000 | met | NanoMDM"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| wipe | 61.3 ms | ≤ 50 | missed |  |"),
+            "{text}"
+        );
     }
 }
