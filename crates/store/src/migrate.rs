@@ -34,6 +34,7 @@ pub(crate) const MIGRATIONS: &[Migration] = migrations![
     "20261121_0003_facts_and_declarations",
     "20261121_0004_secrets_and_journal",
     "20261121_0005_access",
+    "20261121_0006_plans",
 ];
 
 /// A key of our own for PostgreSQL's advisory lock: "muster" in ASCII.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// All tables but the list of migrations, each after those it refers to.
-const TABLES: [&str; 33] = [
+const TABLES: [&str; 34] = [
     "units",
     "devices",
     "enrollment_tokens",
@@ -32,6 +32,7 @@ const TABLES: [&str; 33] = [
     "identities",
     "commands",
     "command_history",
+    "plan_due",
     "push_wanted",
     "facts",
     "raw_reports",
@@ -157,5 +158,33 @@ fn io(path: &Path, error: &std::io::Error) -> StoreError {
     match error.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => StoreError::Full,
         _ => unavailable(&format!("{}: {error}", path.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::testing;
+
+    #[tokio::test]
+    async fn no_table_of_the_schema_is_left_out_of_a_dump() {
+        let test = testing::sqlite().await;
+        let names: Result<BTreeSet<String>> = test
+            .db
+            .read(|tx| {
+                Box::pin(async move {
+                    let text = "SELECT name FROM sqlite_master WHERE type = 'table'
+                        AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name <> 'schema_migrations'";
+                    let rows = tx.rows_of("tables", text, &[]).await?;
+                    rows.into_iter().map(|mut row| row.take()).collect()
+                })
+            })
+            .await;
+        let dumped: BTreeSet<String> = TABLES.into_iter().map(str::to_owned).collect();
+        assert_eq!(names.unwrap(), dumped);
     }
 }

@@ -16,6 +16,7 @@ mod enrollments;
 mod facts;
 mod journal;
 mod leases;
+mod plans;
 mod push;
 mod secrets;
 mod settings;
@@ -36,6 +37,7 @@ pub use enrollments::*;
 pub use facts::*;
 pub use journal::*;
 pub use leases::*;
+pub use plans::*;
 pub use push::*;
 pub use secrets::*;
 pub use settings::*;
@@ -58,6 +60,7 @@ pub(crate) fn registry() -> impl Iterator<Item = &'static crate::statement::Stat
         facts::STATEMENTS,
         journal::STATEMENTS,
         leases::STATEMENTS,
+        plans::STATEMENTS,
         push::STATEMENTS,
         secrets::STATEMENTS,
         settings::STATEMENTS,
