@@ -1,5 +1,7 @@
 //! What administrators see of devices, and what they may change without a command.
 
+use std::collections::BTreeMap;
+
 use domain::{
     DeviceId, ReportId, Timestamp,
     scope::{Authority, Scope},
@@ -95,6 +97,37 @@ impl Engine {
                 })
             })
             .await
+    }
+
+    /// Those of some devices that exist, by identifier: for lists that name devices.
+    ///
+    /// # Errors
+    /// [`EngineError::Denied`], or when the database cannot serve.
+    pub async fn devices_among(
+        &self,
+        by: &Authority,
+        mut ids: Vec<DeviceId>,
+    ) -> Result<BTreeMap<DeviceId, Device>> {
+        by.require(Scope::DevicesRead)?;
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        self.db
+            .read(move |tx| {
+                Box::pin(async move {
+                    let mut found = BTreeMap::new();
+                    for id in ids {
+                        if let Some(device) = tx.device(id).await? {
+                            found.insert(id, device);
+                        }
+                    }
+                    Ok::<_, store::StoreError>(found)
+                })
+            })
+            .await
+            .map_err(Into::into)
     }
 
     /// The facts of a device, by category.

@@ -91,7 +91,7 @@ impl Node {
     pub fn start(setup: Setup) -> anyhow::Result<Self> {
         let engine = setup.engine;
         let (shutdown, stop) = watch::channel(false);
-        let app = App::new(engine.clone(), setup.options, setup.metrics);
+        let app = App::new(engine.clone(), setup.options, setup.metrics).ending_with(stop.clone());
         let mut tasks = JoinSet::new();
         let tls_config = tls_for(
             &setup.tls,

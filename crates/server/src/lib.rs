@@ -30,10 +30,16 @@ pub fn router(app: App) -> Router {
             .merge(device::routes(&app))
             .merge(scep::routes())
             .merge(pki::routes())
-            .merge(enroll::routes());
+            .merge(enroll::routes())
+            .merge(console::routes::public_routes(&app));
     }
     if app.options.role.serves_people() {
-        router = router.merge(api::router(&app));
+        router = router
+            .merge(api::router(&app))
+            .merge(console::routes::routes(&app));
+        if !app.options.role.serves_devices() {
+            router = router.merge(console::routes::asset_routes());
+        }
     }
     router
         .layer(middleware::from_fn(state::common_headers))

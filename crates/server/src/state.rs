@@ -13,6 +13,7 @@ use axum::{
 };
 use engine::Engine;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::watch;
 
 /// Which of the endpoints a process serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,6 +82,8 @@ pub struct App {
     pub options: Arc<Options>,
     /// Renders the metrics.
     pub metrics: Option<PrometheusHandle>,
+    /// Turns true when the process is to end, for answers that would go on for ever.
+    pub stopping: Option<watch::Receiver<bool>>,
 }
 
 impl App {
@@ -90,13 +93,23 @@ impl App {
             engine,
             options: Arc::new(options),
             metrics,
+            stopping: None,
         }
+    }
+
+    /// The same, told when the process is to end.
+    #[must_use]
+    pub fn ending_with(mut self, stopping: watch::Receiver<bool>) -> Self {
+        self.stopping = Some(stopping);
+        self
     }
 }
 
 impl std::fmt::Debug for App {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("App").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -145,7 +158,11 @@ impl FromRequestParts<App> for ClientAddress {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
-        Ok(Self::of(app, &parts.headers, parts.extensions.get::<Peer>()))
+        Ok(Self::of(
+            app,
+            &parts.headers,
+            parts.extensions.get::<Peer>(),
+        ))
     }
 }
 

@@ -24,6 +24,8 @@ const TOPIC: &str = "apple.push.topic";
 pub struct PushCertificate {
     /// Its topic.
     pub topic: String,
+    /// When it became valid.
+    pub not_before: Timestamp,
     /// Until when Apple accepts it.
     pub not_after: Timestamp,
     /// Serial number, hexadecimal.
@@ -151,6 +153,7 @@ impl Engine {
                         .await?;
                     Ok(PushCertificate {
                         topic: topic.as_str().to_owned(),
+                        not_before: certificate.not_before(),
                         not_after: certificate.not_after(),
                         serial: certificate.serial_hex(),
                         current: true,
@@ -175,6 +178,7 @@ impl Engine {
             let topic = key.name.trim_start_matches(PREFIX).to_owned();
             certificates.push(PushCertificate {
                 current: current.as_ref() == Some(&topic),
+                not_before: certificate.not_before(),
                 not_after: certificate.not_after(),
                 serial: certificate.serial_hex(),
                 topic,

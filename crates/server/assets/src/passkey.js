@@ -1,8 +1,8 @@
 // Passkeys (WebAuthn). A form says what it does:
 // `data-passkey="sign-in|register"`, `data-start` and `data-finish` are addresses.
 //
-// POST start   {"name": "..."}           -> {"publicKey": {...}}  (bytes as base64url)
-// POST finish  the credential as JSON    -> {"location": "/..."}
+// POST start   {}                                 -> {"publicKey": {...}, "state": "..."}  (bytes as base64url)
+// POST finish  {"state", "name", "credential"}     -> {"location": "/..."}
 // Errors are problem+json; its `detail` is shown.
 
 const toBytes = (text) =>
@@ -70,13 +70,13 @@ function explain(error) {
 async function run(form) {
   const csrf = form.querySelector("[name=_csrf]").value;
   const name = form.querySelector("[name=name]")?.value ?? "";
-  const { publicKey } = await post(form.dataset.start, csrf, { name });
+  const { publicKey, state } = await post(form.dataset.start, csrf, {});
   const options = { publicKey: readOptions(publicKey) };
   const credential =
     form.dataset.passkey === "register"
       ? await navigator.credentials.create(options)
       : await navigator.credentials.get(options);
-  const { location: next } = await post(form.dataset.finish, csrf, writeCredential(credential));
+  const { location: next } = await post(form.dataset.finish, csrf, { state, name, credential: writeCredential(credential) });
   location.assign(next);
 }
 

@@ -19,6 +19,13 @@ pub struct TimeElement {
     text: String,
 }
 
+impl TimeElement {
+    /// The words alone, for places that take no markup.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
 impl askama::filters::HtmlSafe for TimeElement {}
 
 /// How long before or after `now` the moment is, such as "3 minutes ago" or "in 2 days".

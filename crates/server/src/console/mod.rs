@@ -30,11 +30,13 @@
 //! | `/devices/{id}/reports/{report}` | GET | [`views::ReportPage`] |
 //! | `/enrol` | GET | [`views::EnrollmentTokensPage`] |
 //! | `/enrol/new` | GET, POST | [`views::NewEnrollmentTokenPage`] |
-//! | `/enrol/{id}`, `/enrol/{id}/sheet` | GET | [`views::EnrollmentTokenPage`], [`views::EnrollmentSheetPage`] |
+//! | `/enrol/{id}` | GET | [`views::EnrollmentTokenPage`] |
+//! | `/enrol/{id}/sheet` | POST `link` | [`views::EnrollmentSheetPage`] |
 //! | `/enrol/{id}/revoke` | POST | revokes the token |
 //! | `/enroll/{token}` | GET | [`views::PublicEnrollmentPage`], no account needed |
 //! | `/journal` | GET | [`views::JournalPage`] |
 //! | `/settings/push` | GET, POST | [`views::PushCertificatePage`] |
+//! | `/settings/push/request` | POST | a certificate request to download |
 //! | `/settings/tokens`, `/settings/tokens/{id}/revoke` | GET, POST | [`views::ApiTokensPage`] |
 //! | `/settings/webhooks`, `/settings/webhooks/{id}/remove`, `/settings/webhooks/{id}/test` | GET, POST | [`views::WebhooksPage`] |
 //! | `/assets/{file}` | GET | [`assets::find`] |
@@ -47,6 +49,7 @@ pub mod assets;
 pub mod charts;
 pub mod components;
 pub mod format;
+pub mod routes;
 pub mod views;
 
 /// The `Content-Security-Policy` that every console page is written for.

@@ -43,7 +43,11 @@ impl DeviceIdentity {
 
     /// Under the field where the serial number is typed again.
     pub(super) fn serial_hint(&self) -> String {
-        format!("It is {}.", self.serial)
+        if self.serial.is_empty() {
+            format!("It is not known. Type {} instead.", self.id)
+        } else {
+            format!("It is {}.", self.serial)
+        }
     }
 
     pub(super) fn is_personal(&self) -> bool {

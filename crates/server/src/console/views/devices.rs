@@ -27,12 +27,12 @@ pub struct DeviceQuery {
     pub state: String,
     /// `yes` or `no`.
     pub supervised: String,
-    /// A version or the beginning of one: `26` or `26.1`.
+    /// A version as devices report it: `26.1`.
     pub os: String,
     /// How long ago the device was last seen: `1h`, `1d`, `7d`, `30d` for
     /// within; `over-7d`, `over-30d`, `never` for longer.
     pub seen: String,
-    /// Column: `name` (the default), `serial`, `platform`, `os`, `user`, `state`, `seen`.
+    /// Column: `name` (the default), `serial`, `os` or `seen`.
     pub sort: String,
     /// `desc` for the other direction.
     pub dir: String,
@@ -226,6 +226,11 @@ impl DevicesPage {
             ("state", "State"),
             ("seen", "Last seen"),
         ]
+    }
+
+    /// Whether the list can be sorted by a column.
+    fn sorts_by(key: &str) -> bool {
+        matches!(key, "name" | "serial" | "os" | "seen")
     }
 
     fn platforms() -> Vec<Choice> {

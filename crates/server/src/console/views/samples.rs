@@ -335,11 +335,9 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         shell: shell(),
         current: current.then(|| PushCertificate {
             topic: text("com.apple.mgmt.External.00000000-0000-0000-0000-00000000demo"),
-            account: text("push@example.org"),
             serial: text("00:11:22:33:44:55:66:77"),
             not_before: before(60 * 24 * 348),
             not_after: after(17),
-            last_used_at: Some(before(1)),
         }),
         devices: 12_480,
         form: Form::new(),
@@ -348,7 +346,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
     vec![
         ("sign-in", SignInPage { shell: outside(), problem: String::new(), link_command: text("muster admin sign-in-link sam@example.org") }.render().unwrap()),
         ("sign-in-problem", SignInPage { shell: outside(), problem: text("The link has been used already, or is too old."), link_command: text("muster admin sign-in-link sam@example.org") }.render().unwrap()),
-        ("sign-in-confirm", ConfirmSignInPage { shell: outside(), action: text("/sign-in/link/sample"), name: text("Sam Example"), expires_at: now().plus(Duration::from_secs(900)) }.render().unwrap()),
+        ("sign-in-confirm", ConfirmSignInPage { shell: outside(), action: text("/sign-in/link/sample"), name: text("Sam Example") }.render().unwrap()),
         ("signed-out", SignedOutPage { shell: outside() }.render().unwrap()),
         ("account", AccountPage { shell: shell(), name: text("Sam Example"), roles: vec![text("Administrator")], passkeys: vec![PasskeyRow { id: text("p1"), name: text("Work laptop"), created_at: before(90_000), last_used_at: None }], session_ends_at: after(1) }.render().unwrap()),
         ("account-new", AccountPage { shell: shell(), name: text("Sam Example"), roles: Vec::new(), passkeys: Vec::new(), session_ends_at: after(1) }.render().unwrap()),

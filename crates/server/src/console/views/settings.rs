@@ -15,20 +15,17 @@ use crate::console::{
 pub struct PushCertificate {
     /// The topic, `com.apple.mgmt.External...`; devices are bound to it.
     pub topic: String,
-    /// The account it was requested with, when known.
-    pub account: String,
     /// Serial number of the certificate.
     pub serial: String,
     /// When it becomes valid.
     pub not_before: Timestamp,
     /// When it expires.
     pub not_after: Timestamp,
-    /// When a notification was last accepted with it.
-    pub last_used_at: Option<Timestamp>,
 }
 
 /// `/settings/push`: shows and replaces the push certificate. The form has the
-/// field `certificate` (PEM) and, with a new key, `key`.
+/// field `certificate` (PEM) and, with a new key, `key`; another one asks
+/// `/settings/push/request` for a certificate request to download.
 #[derive(Debug, Clone, Template)]
 #[template(path = "push_certificate.html")]
 pub struct PushCertificatePage {

@@ -1,7 +1,6 @@
 //! Coming in and going out.
 
 use askama::Template;
-use domain::Timestamp;
 
 use super::{Section, Shell};
 use crate::console::{assets, format};
@@ -29,8 +28,6 @@ pub struct ConfirmSignInPage {
     pub action: String,
     /// Whom the link signs in.
     pub name: String,
-    /// When the link stops working.
-    pub expires_at: Timestamp,
 }
 
 /// The page after signing out.
