@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use domain::{EnrollmentId, scope::Actor};
 use store::{
     Certificates as _, Commands as _, Enrollments as _, IdempotencyKeys as _, Journal as _,
-    Sessions as _, Tickets as _, Wake,
+    Plans as _, Sessions as _, Tickets as _, Wake,
 };
 use tokio::{sync::watch, task::JoinSet};
 
@@ -16,6 +16,8 @@ pub type Shutdown = watch::Receiver<bool>;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+/// How many enrollments are planned in one transaction.
+const PLAN_BATCH: u32 = 50;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Engine {
@@ -39,6 +41,13 @@ impl Engine {
             "expire_commands",
             MINUTE,
             |engine| async move { engine.expire_commands().await.map(|_| ()) },
+        );
+        self.every(
+            &mut tasks,
+            shutdown,
+            "plan",
+            Duration::from_secs(10),
+            |engine| async move { engine.plan_all_due().await },
         );
         self.every(
             &mut tasks,
@@ -137,6 +146,14 @@ impl Engine {
                     .and_then(|id| id.parse::<EnrollmentId>().ok())
                 {
                     self.identities.forget(id);
+                    // Where an enrollment ended, its certificates were revoked.
+                    self.revocation_list.store(std::sync::Arc::new(None));
+                } else if let Some(hash) = what.strip_prefix("certificate:") {
+                    let mut fingerprint = [0; 32];
+                    if hex::decode_to_slice(hash, &mut fingerprint).is_ok() {
+                        self.identities.forget_certificate(&fingerprint);
+                    }
+                    self.revocation_list.store(std::sync::Arc::new(None));
                 } else if what == "push-certificates"
                     && let Err(error) = self.load_push_identities().await
                 {
@@ -221,6 +238,18 @@ impl Engine {
         Ok(())
     }
 
+    /// Plans every enrollment whose time has come.
+    ///
+    /// # Errors
+    /// When the database cannot serve.
+    pub async fn plan_all_due(&self) -> Result<()> {
+        while self.plan_due(PLAN_BATCH).await? == PLAN_BATCH as usize {
+            self.after_enqueue();
+        }
+        self.after_enqueue();
+        Ok(())
+    }
+
     /// Queues a renewal for every identity that ends soon; gives how many were looked at.
     ///
     /// # Errors
@@ -283,6 +312,7 @@ impl Engine {
                     tx.purge_tickets(now.minus(7 * DAY), 1000).await?;
                     tx.purge_sessions(now.minus(DAY)).await?;
                     tx.purge_idempotency_keys(now).await?;
+                    tx.purge_plans().await?;
                     tx.purge_command_history(now.minus(365 * DAY), 1000).await?;
                     Ok::<_, store::StoreError>(())
                 })

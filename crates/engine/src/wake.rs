@@ -6,18 +6,22 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use domain::{DeviceId, EnrollmentId, Timestamp};
 use store::Seen;
 
 const SHARDS: usize = 64;
+/// How long a queue that was found empty is taken for empty without asking again.
+const BELIEVED: Duration = Duration::from_secs(300);
 
 /// Enrollments whose command queue was found empty and has not been filled since.
 ///
 /// A query that finds a queue empty races with whoever fills it. So the reader
 /// takes a [`Generation`] before it asks, and its finding counts only if nothing
-/// was filled in that shard since.
+/// was filled in that shard since. A node that dies right after its commit takes
+/// its wake-up along, so a finding is believed for [`BELIEVED`] at most.
 pub(crate) struct EmptyQueues {
     shards: Vec<Shard>,
 }
@@ -25,7 +29,7 @@ pub(crate) struct EmptyQueues {
 #[derive(Default)]
 struct Shard {
     generation: AtomicU64,
-    empty: Mutex<std::collections::HashSet<EnrollmentId>>,
+    empty: Mutex<HashMap<EnrollmentId, Timestamp>>,
 }
 
 /// A moment in the life of one shard.
@@ -42,8 +46,10 @@ impl Default for EmptyQueues {
 
 impl EmptyQueues {
     /// Whether the queue is known to be empty.
-    pub(crate) fn is_empty(&self, enrollment: EnrollmentId) -> bool {
-        lock(&self.shard(enrollment).empty).contains(&enrollment)
+    pub(crate) fn is_empty(&self, enrollment: EnrollmentId, now: Timestamp) -> bool {
+        lock(&self.shard(enrollment).empty)
+            .get(&enrollment)
+            .is_some_and(|found| now.since(*found) < BELIEVED)
     }
 
     /// Call before asking the database.
@@ -52,11 +58,16 @@ impl EmptyQueues {
     }
 
     /// The database said "empty"; believed only when nothing was filled since `generation`.
-    pub(crate) fn found_empty(&self, enrollment: EnrollmentId, generation: Generation) {
+    pub(crate) fn found_empty(
+        &self,
+        enrollment: EnrollmentId,
+        generation: Generation,
+        now: Timestamp,
+    ) {
         let shard = self.shard(enrollment);
         let mut empty = lock(&shard.empty);
         if shard.generation.load(Ordering::Acquire) == generation.0 {
-            empty.insert(enrollment);
+            empty.insert(enrollment, now);
         }
     }
 
@@ -127,6 +138,8 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 mod tests {
     use super::*;
 
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
     fn enrollment(n: u8) -> EnrollmentId {
         EnrollmentId::new(Timestamp::from_millis(1), [n; 10])
     }
@@ -136,22 +149,23 @@ mod tests {
         let queues = EmptyQueues::default();
         let generation = queues.before_reading(enrollment(1));
         queues.filled(enrollment(1));
-        queues.found_empty(enrollment(1), generation);
-        assert!(!queues.is_empty(enrollment(1)));
+        queues.found_empty(enrollment(1), generation, NOW);
+        assert!(!queues.is_empty(enrollment(1), NOW));
         let generation = queues.before_reading(enrollment(1));
-        queues.found_empty(enrollment(1), generation);
-        assert!(queues.is_empty(enrollment(1)));
+        queues.found_empty(enrollment(1), generation, NOW);
+        assert!(queues.is_empty(enrollment(1), NOW));
+        assert!(!queues.is_empty(enrollment(1), NOW.plus(BELIEVED)));
     }
 
     #[test]
     fn nothing_is_believed_after_news_may_have_been_lost() {
         let queues = EmptyQueues::default();
         let before = queues.before_reading(enrollment(1));
-        queues.found_empty(enrollment(1), before);
+        queues.found_empty(enrollment(1), before, NOW);
         queues.forget_all();
-        assert!(!queues.is_empty(enrollment(1)));
-        queues.found_empty(enrollment(1), before);
-        assert!(!queues.is_empty(enrollment(1)));
+        assert!(!queues.is_empty(enrollment(1), NOW));
+        queues.found_empty(enrollment(1), before, NOW);
+        assert!(!queues.is_empty(enrollment(1), NOW));
     }
 
     #[test]

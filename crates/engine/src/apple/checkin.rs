@@ -257,6 +257,7 @@ impl Engine {
                 5
             };
             tx.revoke_certificates_of(ended, now, code).await?;
+            self.revocation_list.store(std::sync::Arc::new(None));
             Self::announce_state(tx, ended);
         }
         let mut unit = None;

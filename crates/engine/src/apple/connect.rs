@@ -36,13 +36,14 @@ impl Engine {
         };
         self.last_seen
             .note(enrollment, caller.enrolled.device, caller.now);
+        let now = caller.now;
         let idle = report.status == Status::Idle;
-        if idle && self.empty_queues.is_empty(enrollment) {
+        if idle && self.empty_queues.is_empty(enrollment, now) {
             return Ok(Reply::EMPTY);
         }
         let generation = self.empty_queues.before_reading(enrollment);
         if idle && !self.has_commands(enrollment).await? {
-            self.empty_queues.found_empty(enrollment, generation);
+            self.empty_queues.found_empty(enrollment, generation, now);
             return Ok(Reply::EMPTY);
         }
         let engine = self.clone();
@@ -59,9 +60,8 @@ impl Engine {
                 })
             })
             .await?;
-        self.after_enqueue();
         if taken.queue_empty {
-            self.empty_queues.found_empty(enrollment, generation);
+            self.empty_queues.found_empty(enrollment, generation, now);
         }
         Ok(taken.reply)
     }

@@ -1,6 +1,9 @@
 //! From the planner's actions to Apple's commands.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use apple::commands::{DeclarativeManagement, DeviceConfigured, for_inquiry};
 use domain::{
@@ -9,10 +12,16 @@ use domain::{
     plan::{Action, Inquiry, Known, plan},
     scope::Actor,
 };
-use store::{Certificates as _, Commands as _, Device, Enrollment, Facts as _, Tx};
+use store::{
+    Certificates as _, Commands as _, Device, Devices as _, Enrollment, Enrollments as _,
+    Facts as _, Plans as _, Tx,
+};
 
 use super::target_of;
 use crate::{Engine, EngineError, Result, queue::Queued};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Engine {
     /// Plans an enrollment afresh and queues what closes the gap.
@@ -22,6 +31,7 @@ impl Engine {
         device: &Device,
         enrollment: &Enrollment,
     ) -> Result<()> {
+        tx.plan_at(enrollment.id, self.next_plan()).await?;
         let declarations = self.declarations_wanted(tx, device, enrollment).await?;
         let mut wanted = self.settings.wanted(declarations);
         if enrollment.channel == Channel::User {
@@ -63,6 +73,36 @@ impl Engine {
             .await?;
         }
         Ok(())
+    }
+
+    /// Plans up to `limit` enrollments whose time has come; gives how many.
+    pub(crate) async fn plan_due(&self, limit: u32) -> Result<usize> {
+        let engine = self.clone();
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    let due = tx
+                        .claim_plans(engine.now(), engine.next_plan(), limit)
+                        .await?;
+                    for (enrollment, device) in &due {
+                        let rows = (tx.enrollment(*enrollment).await?, tx.device(*device).await?);
+                        if let (Some(enrollment), Some(device)) = rows {
+                            engine.plan_apple(tx, &device, &enrollment).await?;
+                        }
+                    }
+                    Ok(due.len())
+                })
+            })
+            .await
+    }
+
+    /// When an enrollment that was planned now is planned again: at half the shortest freshness,
+    /// spread by up to a tenth so that a fleet enrolled in one hour is not asked in one minute.
+    fn next_plan(&self) -> Timestamp {
+        let shortest = self.settings.freshness.values().min().copied();
+        let half = shortest.unwrap_or(DAY).clamp(MINUTE * 2, DAY) / 2;
+        let spread = u32::from(u16::from_be_bytes(self.random())) % 100;
+        self.now().plus(half + half * spread / 1000)
     }
 
     /// Asks at once for what a command just made out of date.
