@@ -183,9 +183,10 @@ impl Engine {
                     if !tx.revoke_certificate(&fingerprint, engine.now(), 1).await? {
                         return Ok(());
                     }
-                    if let Some(enrollment) = row.enrollment_id {
-                        Self::announce_state(tx, enrollment);
-                    }
+                    tx.notify(store::Wake::Changed(format!(
+                        "certificate:{}",
+                        hex::encode(fingerprint)
+                    )));
                     let about = About::subject(hex::encode(fingerprint));
                     let data =
                         json!({ "serial": row.serial, "subject": row.subject, "reason": reason });
@@ -195,6 +196,7 @@ impl Engine {
                 })
             })
             .await?;
+        self.identities.forget_certificate(&fingerprint);
         self.revocation_list.store(Arc::new(None));
         Ok(())
     }

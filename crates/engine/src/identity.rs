@@ -69,7 +69,7 @@ pub struct Enrolled {
 pub(crate) struct IdentityCache {
     /// Certificates whose chain was verified, by fingerprint.
     chains: Cache<[u8; 32], Arc<Certificate>>,
-    /// Whom a certificate is pinned to; a pin never changes.
+    /// Whom a certificate that is not revoked is pinned to; a pin never changes.
     pins: Cache<[u8; 32], EnrollmentId>,
     /// The state of device enrollments.
     enrolled: Cache<EnrollmentId, Arc<Enrolled>>,
@@ -112,8 +112,14 @@ impl IdentityCache {
         self.users.invalidate_all();
     }
 
+    /// A certificate was revoked, here or on another node; its enrollment may live on with another.
+    pub(crate) fn forget_certificate(&self, fingerprint: &[u8; 32]) {
+        self.pins.invalidate(fingerprint);
+    }
+
     /// News of other nodes may have been lost.
     pub(crate) fn forget_all(&self) {
+        self.pins.invalidate_all();
         self.enrolled.invalidate_all();
         self.users.invalidate_all();
     }

@@ -76,7 +76,7 @@ impl Engine {
                     settled.push(outcome);
                 }
             }
-            self.settle_pushes(settled, now).await?;
+            self.settle_pushes(settled, now, now.plus(LEASE)).await?;
             if taken < BATCH as usize {
                 return Ok(tried);
             }
@@ -103,6 +103,7 @@ impl Engine {
         &self,
         settled: Vec<(PushTarget, Outcome)>,
         now: Timestamp,
+        lease_until: Timestamp,
     ) -> Result<()> {
         if settled.is_empty() {
             return Ok(());
@@ -115,6 +116,14 @@ impl Engine {
                         let id = target.enrollment_id;
                         let attempts = target.attempts + 1;
                         let about = About::device(target.device_id).and(id);
+                        // Something was queued while this push was under way: its push is still due.
+                        let wanted_again = tx
+                            .push_wish(id)
+                            .await?
+                            .is_some_and(|wish| wish.due_at < lease_until);
+                        if wanted_again && matches!(outcome, Outcome::Answered(Verdict::Delivered)) {
+                            continue;
+                        }
                         match outcome {
                             Outcome::Answered(Verdict::Delivered) => {
                                 tx.pushed(id, next_push(attempts, now), attempts).await?;
