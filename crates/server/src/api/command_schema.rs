@@ -23,7 +23,7 @@ impl PartialSchema for CommandOrder {
             .description(Some(
                 "A command with its parameters. Hazardous ones need a reason.",
             ))
-            .examples([json!({ "type": "device_information" })])
+            .examples([json!({ "type": "security_info" })])
             .into()
     }
 }
@@ -77,10 +77,13 @@ fn schema(parameter: &Parameter) -> RefOr<Schema> {
             .additional_properties(Some(AdditionalProperties::FreeForm(true)))
     };
     let of = |kind: Type| {
-        ObjectBuilder::new()
+        let builder = ObjectBuilder::new()
             .description(Some(parameter.description))
-            .write_only(parameter.secret)
-            .schema_type(kind)
+            .schema_type(kind);
+        match parameter.secret {
+            true => builder.write_only(true),
+            false => builder,
+        }
     };
     match parameter.kind {
         ParameterKind::Text => of(Type::String).into(),

@@ -70,6 +70,7 @@ fn described() -> (Router<App>, OpenApi) {
         .into_iter()
         .flatten()
         {
+            split_summary(operation);
             add_problems(operation);
         }
     }
@@ -147,6 +148,19 @@ const TAGS: &[(&str, &str)] = &[
     ),
     ("system", "The installation as a whole"),
 ];
+
+/// A summary is one sentence on one line; what follows it is the description.
+fn split_summary(operation: &mut Operation) {
+    let text = operation.summary.take().unwrap_or_default();
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.split_once(". ") {
+        Some((first, rest)) => {
+            operation.summary = Some(first.to_owned());
+            operation.description = Some(rest.to_owned());
+        }
+        None => operation.summary = Some(text.trim_end_matches('.').to_owned()),
+    }
+}
 
 /// The answers that every operation can give.
 fn add_problems(operation: &mut Operation) {
