@@ -81,6 +81,9 @@ pub enum Command {
     Serve,
     /// Run a server with simulated devices on this machine, to look around
     Demo(DemoOptions),
+    /// Measure speed and size of a server on this machine
+    #[command(hide = true)]
+    Bench(crate::bench::BenchOptions),
     /// Look at the configuration
     #[command(subcommand)]
     Config(configuration::ConfigCommand),
@@ -186,6 +189,7 @@ async fn dispatch(cli: Cli, program: &impl Program, out: &mut Output) -> Result<
     match cli.command {
         Command::Serve => Ok(program.serve(configured()?).await?),
         Command::Demo(options) => Ok(program.demo(options).await?),
+        Command::Bench(options) => Ok(crate::bench::run(options).await?),
         Command::Config(command) => configuration::run(&command, load, out),
         Command::Link { name } => local::link(&configured()?, name.as_deref(), out).await,
         Command::Backup { file, portable } => {
@@ -229,6 +233,9 @@ async fn dispatch(cli: Cli, program: &impl Program, out: &mut Output) -> Result<
         }
     }
 }
+
+#[cfg(test)]
+mod against_server;
 
 #[cfg(test)]
 mod tests {

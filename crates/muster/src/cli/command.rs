@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Fields that come first when a command is shown.
-pub(super) const FIRST: &[&str] = &["id", "device_id", "kind", "state", "reason", "created_at"];
+pub(super) const FIRST: &[&str] = &["id", "device_id", "type", "state", "reason", "created_at"];
 
 /// Commands
 #[derive(Debug, Subcommand)]

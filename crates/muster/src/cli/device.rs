@@ -24,7 +24,7 @@ const COLUMNS: &[Column] = &[
 ];
 
 const COMMAND_COLUMNS: &[Column] = &[
-    Column("Command", "kind"),
+    Column("Command", "type"),
     Column("State", "state"),
     Column("Queued", "created_at"),
     Column("Finished", "finished_at"),

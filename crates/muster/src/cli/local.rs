@@ -2,6 +2,9 @@
 //! backups.
 
 use std::{
+    fs::OpenOptions,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -54,6 +57,16 @@ pub enum CaCommand {
         /// Which
         #[arg(value_enum, default_value = "root")]
         which: CaCertificate,
+    },
+    /// Write the root's private key to a file and remove it from the database
+    RootOffline {
+        /// A new file on a medium that you lock away
+        file: PathBuf,
+    },
+    /// Bring the root's private key back, to make a new issuing authority
+    RootOnline {
+        /// The file that root-offline wrote
+        file: PathBuf,
     },
 }
 
@@ -184,6 +197,22 @@ pub(super) async fn ca(command: CaCommand, config: &Config, out: &mut Output) ->
                 Column("SHA-256", "sha256"),
             ];
             out.list(&json!({"items": items, "next": null}), COLUMNS)
+        }
+        CaCommand::RootOffline { file } => {
+            let operator = people::operator();
+            let pem = engine.root_key(&operator).await?;
+            write_new_secret(&file, pem.expose())?;
+            // Only now, when the file is on its medium.
+            engine.forget_root_key(&operator).await?;
+            out.say(&format!(
+                "The root's key is in {} and no longer in the database.",
+                file.display()
+            ))
+        }
+        CaCommand::RootOnline { file } => {
+            let pem = Secret::new(installation::read(&file)?);
+            engine.restore_root_key(&people::operator(), &pem).await?;
+            out.say("The root's key is in the database again.")
         }
         CaCommand::Export { which } => {
             let text = match which {
@@ -320,4 +349,16 @@ fn spinner(message: &'static str) -> ProgressBar {
     spinner.set_message(message);
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner
+}
+/// Writes a secret to a file that must not exist, readable by its owner alone, through to the medium.
+fn write_new_secret(file: &Path, text: &str) -> Result<()> {
+    let mut out = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)
+        .map_err(|error| Failure::file(file, error))?;
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.sync_all())
+        .map_err(|error| Failure::file(file, error))
 }
