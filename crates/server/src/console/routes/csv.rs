@@ -14,10 +14,7 @@ use super::{
     query::{self, Selection},
     visit::By,
 };
-use crate::console::{
-    format,
-    views::DeviceQuery,
-};
+use crate::console::{format, views::DeviceQuery};
 
 /// How many devices are read at once.
 const PAGE: u32 = 500;
@@ -52,8 +49,14 @@ pub(super) async fn download(by: By, Params(query): Params<DeviceQuery>) -> Answ
         }
     });
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"devices.csv\""),
+        (
+            header::CONTENT_TYPE,
+            "text/csv; charset=utf-8; header=present",
+        ),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"devices.csv\"",
+        ),
     ];
     // A body that breaks off tells the browser that it is not whole.
     let rows = rows.map_err(|fault| std::io::Error::other(format!("{fault:?}")));
@@ -98,7 +101,9 @@ fn push_row(text: &mut String, device: &Device) {
 /// after spaces: such a cell begins with an apostrophe.
 fn quoted(cell: &str) -> String {
     let dangerous = cell.starts_with(['\t', '\r', '\n'])
-        || cell.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
+        || cell
+            .trim_start()
+            .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']);
     let apostrophe = if dangerous { "'" } else { "" };
     if dangerous || cell.contains([',', '"', '\r', '\n', ';']) {
         format!("\"{apostrophe}{}\"", cell.replace('"', "\"\""))

@@ -46,7 +46,9 @@ pub(super) async fn list(by: By, Params(asked): Params<Asked>) -> Answer {
     let next = tokens.last().filter(|_| whole);
     let certificates = by.engine().push_certificates(by.authority()).await?;
     let obstacle = match certificates.iter().find(|one| one.current) {
-        None => "Apple devices cannot enrol yet: there is no push certificate. Add one in Settings.",
+        None => {
+            "Apple devices cannot enrol yet: there is no push certificate. Add one in Settings."
+        }
         Some(one) if one.not_after <= by.now() => {
             "The push certificate has expired, so devices that enrol now cannot be woken."
         }
@@ -78,7 +80,9 @@ pub(super) async fn create(by: By, sent: Sent) -> Answer {
         Err(problems) => {
             let form = problems
                 .into_iter()
-                .fold(sent.again(), |form, (field, problem)| form.with_error(field, problem));
+                .fold(sent.again(), |form, (field, problem)| {
+                    form.with_error(field, problem)
+                });
             return invalid(&new_page(&by, form));
         }
     };

@@ -187,7 +187,12 @@ impl Follower {
         let events = self
             .by
             .engine()
-            .events_after(self.by.authority(), EventFilter::default(), self.after, CHUNK)
+            .events_after(
+                self.by.authority(),
+                EventFilter::default(),
+                self.after,
+                CHUNK,
+            )
             .await
             .inspect_err(|error| tracing::debug!(%error, "live updates pause"))
             .ok()?;
@@ -244,5 +249,7 @@ fn told(event: &Event) -> Sse {
         "text": words::sentence(&draft.kind, &draft.data),
         "topics": topics,
     });
-    Sse::default().id(event.seq.to_string()).data(data.to_string())
+    Sse::default()
+        .id(event.seq.to_string())
+        .data(data.to_string())
 }

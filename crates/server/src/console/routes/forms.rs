@@ -75,9 +75,14 @@ mod tests {
     #[test]
     fn what_must_be_typed_anew_does_not_come_back() {
         let sent = Sent(
-            [("reason", "lost"), ("pin", "123456"), ("serial", "X"), ("_csrf", "t")]
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .to_vec(),
+            [
+                ("reason", "lost"),
+                ("pin", "123456"),
+                ("serial", "X"),
+                ("_csrf", "t"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
         );
         let form = sent.again();
         assert_eq!(form.value("reason"), "lost");

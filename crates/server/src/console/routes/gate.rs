@@ -103,7 +103,10 @@ async fn admit(
         return Ok(body);
     }
     if access.is_script() {
-        let sent = parts.headers.get(CSRF_HEADER).and_then(|value| value.to_str().ok());
+        let sent = parts
+            .headers
+            .get(CSRF_HEADER)
+            .and_then(|value| value.to_str().ok());
         check_csrf(visit, sent)?;
         return Ok(body);
     }
@@ -114,8 +117,9 @@ async fn admit(
 }
 
 async fn operator(visit: &Visit, headers: &HeaderMap) -> Result<Operator, EngineError> {
-    let cookie =
-        Cookie::Session.read(&visit.app.options, headers).ok_or(EngineError::SignIn)?;
+    let cookie = Cookie::Session
+        .read(&visit.app.options, headers)
+        .ok_or(EngineError::SignIn)?;
     let session = visit
         .app
         .engine
@@ -140,7 +144,11 @@ fn check_csrf(visit: &Visit, sent: Option<&str>) -> Result<(), Response> {
         return Ok(());
     };
     // Behind the session's token stands what tells one page from another; see `Visit::shell`.
-    let token = sent.unwrap_or_default().split('.').next().unwrap_or_default();
+    let token = sent
+        .unwrap_or_default()
+        .split('.')
+        .next()
+        .unwrap_or_default();
     if operator.session.csrf_matches(token) {
         Ok(())
     } else {
@@ -159,10 +167,12 @@ async fn read_form(headers: &HeaderMap, body: Body) -> Result<Sent, Response> {
     if !is_form {
         return Err(Fault::bad_request("This address takes forms only.").into_response());
     }
-    let bytes = read_body(body, FORM_LIMIT).await.map_err(|status| match status {
-        StatusCode::PAYLOAD_TOO_LARGE => Fault::too_large().into_response(),
-        _ => Fault::bad_request("The form did not arrive whole.").into_response(),
-    })?;
+    let bytes = read_body(body, FORM_LIMIT)
+        .await
+        .map_err(|status| match status {
+            StatusCode::PAYLOAD_TOO_LARGE => Fault::too_large().into_response(),
+            _ => Fault::bad_request("The form did not arrive whole.").into_response(),
+        })?;
     Ok(Sent(
         form_urlencoded::parse(&bytes)
             .take(MOST_FIELDS)
@@ -198,7 +208,9 @@ fn dress(response: Response, visit: &Visit, script: bool) -> Response {
     };
     let headers = response.headers_mut();
     let mut put = |name: header::HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
     };
     put(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY);
     put(header::CACHE_CONTROL, "no-store");
@@ -232,9 +244,15 @@ mod tests {
         }
         for pairs in [
             [("sec-fetch-site", "cross-site")].as_slice(),
-            &[("sec-fetch-site", "same-site"), ("origin", "https://mdm.example.org")],
+            &[
+                ("sec-fetch-site", "same-site"),
+                ("origin", "https://mdm.example.org"),
+            ],
             &[("origin", "null")],
-            &[("origin", "https://evil.example"), ("host", "mdm.example.org")],
+            &[
+                ("origin", "https://evil.example"),
+                ("host", "mdm.example.org"),
+            ],
             &[("origin", "https://mdm.example.org.evil.example")],
         ] {
             assert!(!from_here(pairs, Access::Person), "{pairs:?}");

@@ -182,4 +182,3 @@ async fn order(by: &By, id: DeviceId, sent: &Sent, command: Command) -> Result<(
         .map(drop)
         .map_err(Fault::from)
 }
-

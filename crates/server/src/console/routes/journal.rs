@@ -87,7 +87,11 @@ impl Asked {
 
     fn href(&self, before: Option<u64>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.extend_pairs(self.pairs().into_iter().filter(|(_, value)| !value.is_empty()));
+        query.extend_pairs(
+            self.pairs()
+                .into_iter()
+                .filter(|(_, value)| !value.is_empty()),
+        );
         if let Some(before) = before {
             query.append_pair("before", &before.to_string());
         }
@@ -97,7 +101,10 @@ impl Asked {
     /// Whether an event is among those that are looked for.
     fn matches(&self, event: &Event) -> bool {
         let contains = |text: &str, part: &str| text.to_lowercase().contains(part);
-        let (q, actor) = (self.q.trim().to_lowercase(), self.actor.trim().to_lowercase());
+        let (q, actor) = (
+            self.q.trim().to_lowercase(),
+            self.actor.trim().to_lowercase(),
+        );
         let draft = &event.draft;
         let by_actor = actor.is_empty()
             || contains(&words::actor(&draft.actor), &actor)
@@ -148,7 +155,10 @@ async fn search(
             }
             if events.len() == PAGE {
                 // There is at least one more entry to look at.
-                return Ok(Found { events, next: before });
+                return Ok(Found {
+                    events,
+                    next: before,
+                });
             }
             before = Some(event.seq);
             if asked.matches(&event) {
@@ -159,14 +169,19 @@ async fn search(
             return Ok(Found { events, next: None });
         }
         if read >= MOST_READ {
-            return Ok(Found { events, next: before });
+            return Ok(Found {
+                events,
+                next: before,
+            });
         }
     }
 }
 
 /// The first entry at a moment or after it; the journal is in the order of time.
 async fn first_at_or_after(by: &By, at: Timestamp) -> Result<u64, Fault> {
-    let head = newest(by.engine(), by.authority()).await?.map_or(0, |event| event.seq);
+    let head = newest(by.engine(), by.authority())
+        .await?
+        .map_or(0, |event| event.seq);
     let (mut low, mut high) = (1, head + 1);
     while low < high {
         let middle = low + (high - low) / 2;
@@ -192,7 +207,10 @@ async fn newest(engine: &Engine, by: &Authority) -> Result<Option<Event>, Fault>
 
 /// Events as rows, with the names of their devices.
 pub(super) async fn entries(by: &By, events: &[Event]) -> Result<Vec<JournalEntry>, Fault> {
-    let ids: Vec<DeviceId> = events.iter().filter_map(|event| event.draft.device).collect();
+    let ids: Vec<DeviceId> = events
+        .iter()
+        .filter_map(|event| event.draft.device)
+        .collect();
     let devices = by.engine().devices_among(by.authority(), ids).await?;
     Ok(events
         .iter()
@@ -202,7 +220,11 @@ pub(super) async fn entries(by: &By, events: &[Event]) -> Result<Vec<JournalEntr
 
 fn kinds() -> Vec<Choice> {
     std::iter::once(Choice::new("", "Any"))
-        .chain(words::EVENT_KINDS.iter().map(|(kind, name)| Choice::new(*kind, *name)))
+        .chain(
+            words::EVENT_KINDS
+                .iter()
+                .map(|(kind, name)| Choice::new(*kind, *name)),
+        )
         .collect()
 }
 
@@ -211,8 +233,15 @@ fn moment(text: &str) -> Result<Option<Timestamp>, ()> {
     if text.is_empty() {
         return Ok(None);
     }
-    let seconds = if text.len() == "2026-11-21T14:03".len() { ":00" } else { "" };
-    format!("{text}{seconds}Z").parse().map(Some).map_err(|_| ())
+    let seconds = if text.len() == "2026-11-21T14:03".len() {
+        ":00"
+    } else {
+        ""
+    };
+    format!("{text}{seconds}Z")
+        .parse()
+        .map(Some)
+        .map_err(|_| ())
 }
 
 #[cfg(test)]
@@ -223,8 +252,14 @@ mod tests {
     fn a_moment_is_read_as_browsers_send_it() {
         assert_eq!(moment(""), Ok(None));
         let at = moment("2026-11-21T14:03").ok().flatten();
-        assert_eq!(at.map(|at| at.to_string()).as_deref(), Some("2026-11-21T14:03:00.000Z"));
-        assert_eq!(moment("2026-11-21T14:03:05").map(|at| at.is_some()), Ok(true));
+        assert_eq!(
+            at.map(|at| at.to_string()).as_deref(),
+            Some("2026-11-21T14:03:00.000Z")
+        );
+        assert_eq!(
+            moment("2026-11-21T14:03:05").map(|at| at.is_some()),
+            Ok(true)
+        );
         assert!(moment("yesterday").is_err());
     }
 

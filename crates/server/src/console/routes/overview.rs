@@ -91,7 +91,12 @@ fn by_platform(counts: &FleetCounts) -> BarChart {
         }),
         href: format!("/devices?platform={platform}&state=enrolled"),
     });
-    chart("by-platform", "Managed devices by platform", "Platform", bars)
+    chart(
+        "by-platform",
+        "Managed devices by platform",
+        "Platform",
+        bars,
+    )
 }
 
 fn by_state(counts: &FleetCounts) -> BarChart {
@@ -116,7 +121,11 @@ fn chart(id: &str, title: &str, kind: &str, bars: impl Iterator<Item = Bar>) -> 
 async fn expiries(by: &By) -> Result<Vec<Expiry>, Fault> {
     let authority = by.engine().authority.load();
     let own = [
-        ("Root certificate", &authority.root, "Nothing that this server signed is trusted any more."),
+        (
+            "Root certificate",
+            &authority.root,
+            "Nothing that this server signed is trusted any more.",
+        ),
         (
             "Issuing certificate",
             authority.issuing.certificate(),
@@ -132,14 +141,21 @@ async fn expiries(by: &By) -> Result<Vec<Expiry>, Fault> {
         .into_iter()
         .map(|(name, certificate, consequence)| Expiry {
             name: name.to_owned(),
-            detail: certificate.subject().common_name().unwrap_or_default().to_owned(),
+            detail: certificate
+                .subject()
+                .common_name()
+                .unwrap_or_default()
+                .to_owned(),
             at: Some(certificate.not_after()),
             href: String::new(),
             consequence: consequence.to_owned(),
         })
         .collect();
     let push = by.engine().push_certificates(by.authority()).await?;
-    expiries.extend(push.iter().map(|one| push_expiry(one.topic.clone(), Some(one.not_after))));
+    expiries.extend(
+        push.iter()
+            .map(|one| push_expiry(one.topic.clone(), Some(one.not_after))),
+    );
     if push.is_empty() {
         expiries.push(push_expiry(String::new(), None));
     }

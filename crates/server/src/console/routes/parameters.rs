@@ -24,9 +24,9 @@ pub(super) fn fields(meta: &Meta) -> Vec<Parameter> {
                 Kind::Flag => ParameterKind::Boolean,
                 Kind::Texts => ParameterKind::Lines,
                 Kind::Data | Kind::Object | Kind::Objects => ParameterKind::Document,
-                Kind::Choice(words) => {
-                    ParameterKind::Choice(words.iter().map(|word| Choice::new(*word, *word)).collect())
-                }
+                Kind::Choice(words) => ParameterKind::Choice(
+                    words.iter().map(|word| Choice::new(*word, *word)).collect(),
+                ),
             },
             required: spec.required,
         })
@@ -91,7 +91,11 @@ fn hint(spec: &Spec) -> String {
         Kind::Objects => " A JSON array of objects.",
         _ => "",
     };
-    let stop = if spec.description.ends_with('.') { "" } else { "." };
+    let stop = if spec.description.ends_with('.') {
+        ""
+    } else {
+        "."
+    };
     format!("{}{stop}{form}", spec.description)
 }
 
@@ -114,7 +118,8 @@ fn value(spec: &Spec, sent: &Sent, name: &str) -> Result<Option<Json>, String> {
         }
         Kind::Object => parsed(text, Json::is_object).ok_or("Enter a JSON object".to_owned()),
         Kind::Objects => parsed(text, |json| {
-            json.as_array().is_some_and(|items| items.iter().all(Json::is_object))
+            json.as_array()
+                .is_some_and(|items| items.iter().all(Json::is_object))
         })
         .ok_or("Enter a JSON array of objects".to_owned()),
         Kind::Choice(words) if words.contains(&text) => Ok(Some(text.into())),

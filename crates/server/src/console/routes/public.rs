@@ -1,11 +1,7 @@
 //! What the person reads who brings a device: what will be seen and done, by ownership.
 
 use axum::http::StatusCode;
-use domain::{
-    Ownership,
-    facts::Category,
-    manifest::Manifest,
-};
+use domain::{Ownership, facts::Category, manifest::Manifest};
 use engine::EngineError;
 use serde_json::{Value as Json, json};
 
@@ -47,21 +43,76 @@ fn seen(ownership: Ownership) -> (Vec<NoticeLine>, Vec<NoticeLine>) {
     let private = json!({"managed": false});
     let managed = json!({"managed": true});
     let lines: [(Category, &str, &Json, &str, &str); 9] = [
-        (Category::Hardware, "model", &Json::Null, "Model, storage and serial number", "To know which device it is."),
-        (Category::Os, "version", &Json::Null, "Version of the system", "To know whether it needs an update."),
-        (Category::Security, "passcode_present", &Json::Null, "Whether it is locked with a passcode and encrypted", "To protect work data."),
-        (Category::ManagedApps, "app", &managed, "Work apps that were installed for you", "To keep them up to date."),
-        (Category::Apps, "app", &private, "Apps that you installed yourself", ""),
-        (Category::Network, "phone_number", &Json::Null, "Telephone number and network addresses", ""),
-        (Category::Profiles, "profile", &private, "Profiles that others installed", ""),
-        (Category::Location, "latitude", &Json::Null, "Where the device is", "Only while it is in lost mode, which the screen says."),
-        (Category::Users, "user", &private, "Names of the accounts on a shared device or Mac", ""),
+        (
+            Category::Hardware,
+            "model",
+            &Json::Null,
+            "Model, storage and serial number",
+            "To know which device it is.",
+        ),
+        (
+            Category::Os,
+            "version",
+            &Json::Null,
+            "Version of the system",
+            "To know whether it needs an update.",
+        ),
+        (
+            Category::Security,
+            "passcode_present",
+            &Json::Null,
+            "Whether it is locked with a passcode and encrypted",
+            "To protect work data.",
+        ),
+        (
+            Category::ManagedApps,
+            "app",
+            &managed,
+            "Work apps that were installed for you",
+            "To keep them up to date.",
+        ),
+        (
+            Category::Apps,
+            "app",
+            &private,
+            "Apps that you installed yourself",
+            "",
+        ),
+        (
+            Category::Network,
+            "phone_number",
+            &Json::Null,
+            "Telephone number and network addresses",
+            "",
+        ),
+        (
+            Category::Profiles,
+            "profile",
+            &private,
+            "Profiles that others installed",
+            "",
+        ),
+        (
+            Category::Location,
+            "latitude",
+            &Json::Null,
+            "Where the device is",
+            "Only while it is in lost mode, which the screen says.",
+        ),
+        (
+            Category::Users,
+            "user",
+            &private,
+            "Names of the accounts on a shared device or Mac",
+            "",
+        ),
     ];
     let manifest = Manifest::of(ownership);
     let (sees, mut never): (Vec<_>, Vec<_>) = lines
         .into_iter()
         .partition(|(category, key, value, ..)| manifest.allows(*category, key, value));
-    let line = |(_, _, _, text, reason): &(Category, &str, &Json, &str, &str), with_reason: bool| {
+    let line = |(_, _, _, text, reason): &(Category, &str, &Json, &str, &str),
+                with_reason: bool| {
         notice(text, if with_reason { reason } else { "" })
     };
     let sees = sees.iter().map(|one| line(one, true)).collect();
@@ -85,7 +136,10 @@ fn done(ownership: Ownership) -> (Vec<NoticeLine>, Vec<NoticeLine>) {
     ];
     let mut cannot = vec![
         notice("Read what you write or see what you look at", ""),
-        notice("Listen through the microphone or look through the camera", ""),
+        notice(
+            "Listen through the microphone or look through the camera",
+            "",
+        ),
     ];
     match ownership {
         Ownership::Personal => {
@@ -93,7 +147,10 @@ fn done(ownership: Ownership) -> (Vec<NoticeLine>, Vec<NoticeLine>) {
                 "Remove work apps and work data",
                 "When you leave, or when you end management yourself.",
             ));
-            cannot.push(notice("Erase the device", "No setting and no role allows it."));
+            cannot.push(notice(
+                "Erase the device",
+                "No setting and no role allows it.",
+            ));
             cannot.push(notice("Find out where you are", ""));
         }
         Ownership::Corporate | Ownership::Cope => {
@@ -102,7 +159,10 @@ fn done(ownership: Ownership) -> (Vec<NoticeLine>, Vec<NoticeLine>) {
                 "Erase everything on the device",
                 "When it is lost, returned or misused. Keep a copy of what is yours.",
             ));
-            can.push(notice("Find a lost device", "A message on its screen says so."));
+            can.push(notice(
+                "Find a lost device",
+                "A message on its screen says so.",
+            ));
         }
     }
     (can, cannot)
@@ -120,13 +180,21 @@ mod tests {
     use super::*;
 
     fn texts(lines: &[NoticeLine]) -> String {
-        lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
+        lines
+            .iter()
+            .map(|line| line.text.as_str())
+            .collect::<Vec<_>>()
+            .join("\n")
     }
 
     #[test]
     fn the_notice_says_what_the_manifest_stores() {
         let (sees, never) = seen(Ownership::Personal);
-        for private in ["Apps that you installed", "Telephone number", "Where the device is"] {
+        for private in [
+            "Apps that you installed",
+            "Telephone number",
+            "Where the device is",
+        ] {
             assert!(!texts(&sees).contains(private), "{private}");
             assert!(texts(&never).contains(private), "{private}");
         }

@@ -66,7 +66,10 @@ fn readable(body: &[u8]) -> (String, bool) {
         serde_json::to_string_pretty(&json).unwrap_or_default()
     } else {
         return (
-            format!("{} bytes that are no property list and no JSON.", body.len()),
+            format!(
+                "{} bytes that are no property list and no JSON.",
+                body.len()
+            ),
             false,
         );
     };
@@ -127,10 +130,16 @@ mod tests {
             .with("UnlockToken", "planted")
             .with("Nested", Dict::new().with("PersonalRecoveryKey", "planted"));
         let (text, cut) = readable(&plist::write_dict(&dict));
-        assert!(text.contains("Acknowledged") && text.contains(MASK), "{text}");
+        assert!(
+            text.contains("Acknowledged") && text.contains(MASK),
+            "{text}"
+        );
         assert!(!text.contains("planted") && !cut, "{text}");
         let (text, _) = readable(br#"{"a": [{"PushMagic": "planted"}], "b": 1}"#);
-        assert!(!text.contains("planted") && text.contains("\"b\": 1"), "{text}");
+        assert!(
+            !text.contains("planted") && text.contains("\"b\": 1"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -9,10 +9,7 @@ use super::{
     forms::Sent,
     visit::By,
 };
-use crate::console::{
-    components::Form,
-    views::RevealPage,
-};
+use crate::console::{components::Form, views::RevealPage};
 
 pub(super) async fn page(by: By, Of((device, secret)): Of<(DeviceId, SecretId)>) -> Answer {
     answer_page(&view(&by, device, secret, Form::new()).await?)

@@ -53,7 +53,10 @@ pub(super) async fn send(by: By, Of(id): Of<DeviceId>, sent: Sent) -> Answer {
             return invalid(&subject.view(&by, Some(meta), form, false));
         }
     };
-    let first = meta.parameters.first().map_or("command".to_owned(), |one| parameters::field(one.name));
+    let first = meta
+        .parameters
+        .first()
+        .map_or("command".to_owned(), |one| parameters::field(one.name));
     let command = match command {
         Ok(command) => command,
         Err(fault) => {
@@ -108,7 +111,8 @@ impl Subject {
         hazardous: bool,
     ) -> SendCommandPage {
         let choices: Vec<CommandChoice> = self.offers.iter().map(choice).collect();
-        let chosen = meta.and_then(|meta| choices.iter().find(|one| one.name == meta.name).cloned());
+        let chosen =
+            meta.and_then(|meta| choices.iter().find(|one| one.name == meta.name).cloned());
         SendCommandPage {
             shell: by.shell(),
             device: identity_of(&self.device),

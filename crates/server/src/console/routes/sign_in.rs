@@ -39,7 +39,10 @@ pub(super) async fn page(visit: Visit, Params(asked): Params<Asked>) -> Answer {
     let mut response = answer_page(&sign_in_page(&visit, ""))?;
     if let Some(next) = local(&asked.next) {
         let options = &visit.app.options;
-        append_cookie(&mut response, Cookie::Next.set(options, &next, Some(REMEMBERED)));
+        append_cookie(
+            &mut response,
+            Cookie::Next.set(options, &next, Some(REMEMBERED)),
+        );
     }
     Ok(response)
 }
@@ -81,7 +84,8 @@ fn refused(visit: &Visit, error: EngineError) -> Answer {
     let EngineError::SignIn = error else {
         return Err(error.into());
     };
-    let problem = "This link does not work: it was used already, or it is too old. Ask for a new one.";
+    let problem =
+        "This link does not work: it was used already, or it is too old. Ask for a new one.";
     let mut response = answer_page(&sign_in_page(visit, problem))?;
     *response.status_mut() = StatusCode::GONE;
     Ok(response)
@@ -97,7 +101,10 @@ pub(super) struct Finish {
 }
 
 pub(super) async fn start_passkey(State(app): State<App>) -> Result<Json<Value>, Fault> {
-    let ceremony = app.engine.passkeys(&app.options.console_url)?.start_sign_in()?;
+    let ceremony = app
+        .engine
+        .passkeys(&app.options.console_url)?
+        .start_sign_in()?;
     Ok(Json(ceremony_json(ceremony)))
 }
 
@@ -176,7 +183,9 @@ fn where_to(options: &Options, headers: &HeaderMap) -> String {
 pub(super) fn local(next: &str) -> Option<String> {
     let plain = next.starts_with('/')
         && next.len() <= LONGEST
-        && next.bytes().all(|byte| byte.is_ascii_graphic() && !b"\\;,\"".contains(&byte));
+        && next
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !b"\\;,\"".contains(&byte));
     let base = Url::parse("https://console.invalid").ok()?;
     // What browsers make of it, not what it looks like.
     let url = base.join(next).ok().filter(|_| plain)?;
@@ -192,7 +201,10 @@ mod tests {
     #[test]
     fn only_paths_of_our_own_are_gone_back_to() {
         for (next, expected) in [
-            ("/devices?q=a%26b&state=enrolled", "/devices?q=a%26b&state=enrolled"),
+            (
+                "/devices?q=a%26b&state=enrolled",
+                "/devices?q=a%26b&state=enrolled",
+            ),
             ("/", "/"),
         ] {
             assert_eq!(local(next).as_deref(), Some(expected));

@@ -94,8 +94,7 @@ pub(super) struct Visit {
 
 impl Visit {
     pub(super) fn of(app: &App, parts: &Parts) -> Self {
-        let address =
-            ClientAddress::of(app, &parts.headers, parts.extensions.get::<Peer>()).0;
+        let address = ClientAddress::of(app, &parts.headers, parts.extensions.get::<Peer>()).0;
         let (here, done) = here(parts);
         let theme = Cookie::Theme
             .read(&app.options, &parts.headers)
@@ -129,7 +128,11 @@ impl Visit {
             csrf: csrf.unwrap_or_default(),
             now: self.app.engine.now(),
             demo: self.app.options.demo,
-            notices: self.done.map(|done| Notice::new(done.text(), Tone::Good)).into_iter().collect(),
+            notices: self
+                .done
+                .map(|done| Notice::new(done.text(), Tone::Good))
+                .into_iter()
+                .collect(),
             live_after: None,
             theme: self.theme,
             here: self.here.clone(),
@@ -237,8 +240,7 @@ impl By {
         let form = form.finish();
         let hash = hex::encode(::pki::token::sha256(form.as_bytes()));
         let key = format!("form-{page}-{}", &hash[..32]);
-        IdempotencyKey::new(&self.authority().actor, &key, &[form.as_bytes()])
-            .map_err(Fault::from)
+        IdempotencyKey::new(&self.authority().actor, &key, &[form.as_bytes()]).map_err(Fault::from)
     }
 }
 

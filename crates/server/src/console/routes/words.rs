@@ -68,7 +68,11 @@ pub(super) fn sentence(kind: &str, data: &Json) -> String {
         "command.expired" => format!("{}: expired before the device took it", command()),
         "command.cancelled" => format!("{}: cancelled", command()),
         "secret.escrowed" => format!("{} stored", secret_name(text("kind"))),
-        "secret.revealed" => format!("{} shown, reason: {}", secret_name(text("kind")), text("reason")),
+        "secret.revealed" => format!(
+            "{} shown, reason: {}",
+            secret_name(text("kind")),
+            text("reason")
+        ),
         "declaration.written" => "Declaration written".to_owned(),
         "declaration.assigned" => "Declaration assigned".to_owned(),
         "declaration.withdrawn" => "Declaration withdrawn".to_owned(),
@@ -258,9 +262,15 @@ mod tests {
     #[test]
     fn an_event_reads_as_a_sentence_and_an_unknown_one_still_reads() {
         let sent = |kind, data| sentence(kind, &data);
-        assert_eq!(sent("command.queued", json!({"command": "DeviceLock"})), "Lock: queued");
         assert_eq!(
-            sent("command.failed", json!({"command": "DeviceLock", "error": {"message": "no"}})),
+            sent("command.queued", json!({"command": "DeviceLock"})),
+            "Lock: queued"
+        );
+        assert_eq!(
+            sent(
+                "command.failed",
+                json!({"command": "DeviceLock", "error": {"message": "no"}})
+            ),
             "Lock: failed, no"
         );
         assert_eq!(sent("unheard.of_kind", json!({})), "unheard of kind");

@@ -59,7 +59,9 @@ async fn nobody_gets_anywhere_without_a_session() {
 #[tokio::test]
 async fn a_form_counts_only_with_the_token_of_its_session_and_from_our_own_pages() {
     let world = World::new().await;
-    let device = world.device("Phone", Platform::Ios, Ownership::Corporate).await;
+    let device = world
+        .device("Phone", Platform::Ios, Ownership::Corporate)
+        .await;
     let mut browser = world.signed_in().await;
     let mut other = world.signed_in().await;
     let path = format!("/devices/{device}/refresh");
@@ -88,7 +90,10 @@ async fn a_script_needs_the_token_too() {
     let csrf = browser.get("/account").await.field("_csrf");
     let cookies = browser.cookies.clone();
     let start = |csrf: Option<&str>| {
-        let cookie = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
+        let cookie = cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>();
         let mut request = Request::builder()
             .method(Method::POST)
             .uri("/account/passkeys/start")
@@ -113,13 +118,28 @@ async fn a_script_needs_the_token_too() {
 async fn every_page_forbids_what_it_does_not_need_and_is_not_kept() {
     let world = World::new().await;
     let mut browser = world.signed_in().await;
-    for path in ["/", "/sign-in", "/devices", "/nothing-here", "/journal", "/enrol"] {
+    for path in [
+        "/",
+        "/sign-in",
+        "/devices",
+        "/nothing-here",
+        "/journal",
+        "/enrol",
+    ] {
         let answer = browser.get(path).await;
-        assert_eq!(answer.header("content-security-policy"), CONTENT_SECURITY_POLICY, "{path}");
+        assert_eq!(
+            answer.header("content-security-policy"),
+            CONTENT_SECURITY_POLICY,
+            "{path}"
+        );
         assert_eq!(answer.header("cache-control"), "no-store", "{path}");
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
-        assert_eq!(answer.header("content-type"), "text/html; charset=utf-8", "{path}");
+        assert_eq!(
+            answer.header("content-type"),
+            "text/html; charset=utf-8",
+            "{path}"
+        );
     }
 }
 
@@ -137,7 +157,10 @@ async fn what_does_not_exist_is_told_on_a_page() {
         let answer = browser.get(&path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert!(answer.text.contains("There is nothing here"), "{path}");
-        assert!(answer.text.contains("Administrator"), "{path}: the person is still signed in");
+        assert!(
+            answer.text.contains("Administrator"),
+            "{path}: the person is still signed in"
+        );
     }
 }
 
@@ -146,6 +169,12 @@ async fn a_form_that_is_too_large_is_refused() {
     let world = World::new().await;
     let mut browser = world.signed_in().await;
     let large = "x".repeat(2 * 1024 * 1024);
-    let answer = browser.fill("/settings/push", "/settings/push", &[("certificate", &large)]).await;
+    let answer = browser
+        .fill(
+            "/settings/push",
+            "/settings/push",
+            &[("certificate", &large)],
+        )
+        .await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
 }

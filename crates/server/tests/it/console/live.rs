@@ -16,7 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 async fn until(body: &mut axum::body::Body, text: &str) -> Option<String> {
     let mut read = String::new();
     loop {
-        let frame = timeout(PATIENCE, body.frame()).await.expect("something comes")?;
+        let frame = timeout(PATIENCE, body.frame())
+            .await
+            .expect("something comes")?;
         let data = frame.unwrap().into_data().unwrap_or_default();
         read.push_str(&String::from_utf8_lossy(&data));
         if read.contains(text) {
@@ -28,7 +30,9 @@ async fn until(body: &mut axum::body::Body, text: &str) -> Option<String> {
 #[tokio::test]
 async fn what_happens_is_told_at_once_with_its_place_and_without_secrets() {
     let world = World::new().await;
-    let id = world.device("Phone", Platform::Ios, Ownership::Corporate).await;
+    let id = world
+        .device("Phone", Platform::Ios, Ownership::Corporate)
+        .await;
     let browser = world.signed_in().await;
     world.engine.seal_journal().await.unwrap();
     let head = *world.engine.journal_head().borrow();
@@ -37,12 +41,19 @@ async fn what_happens_is_told_at_once_with_its_place_and_without_secrets() {
     assert_eq!(answer.headers()["content-type"], "text/event-stream");
     let mut body = answer.into_body();
     let label = "Planted name".to_owned();
-    world.engine.label_device(&operator(), id, None, label).await.unwrap();
+    world
+        .engine
+        .label_device(&operator(), id, None, label)
+        .await
+        .unwrap();
     world.engine.seal_journal().await.unwrap();
     let event = until(&mut body, "device.labelled").await.unwrap();
     assert!(event.contains(&format!("id: {}", head + 1)), "{event}");
     assert!(event.contains(&format!("\"device:{id}\"")), "{event}");
-    assert!(event.contains("\"devices\"") && event.contains("\"journal\""), "{event}");
+    assert!(
+        event.contains("\"devices\"") && event.contains("\"journal\""),
+        "{event}"
+    );
 }
 
 #[tokio::test]
@@ -61,7 +72,10 @@ async fn a_stream_ends_with_its_session() {
     let mut browser = world.signed_in().await;
     world.engine.seal_journal().await.unwrap();
     let head = *world.engine.journal_head().borrow();
-    let mut body = browser.stream(&format!("/events?after={head}")).await.into_body();
+    let mut body = browser
+        .stream(&format!("/events?after={head}"))
+        .await
+        .into_body();
     browser.fill("/account", "/sign-out", &[]).await;
     assert_eq!(until(&mut body, "never").await, None);
 }

@@ -12,7 +12,11 @@ async fn a_link_signs_in_once_and_looking_at_it_does_not_use_it() {
     for _ in 0..3 {
         let preview = world.stranger().get(&link).await;
         assert_eq!(preview.status, StatusCode::OK);
-        assert!(preview.text.contains("Sign in as Administrator"), "{}", preview.text);
+        assert!(
+            preview.text.contains("Sign in as Administrator"),
+            "{}",
+            preview.text
+        );
         assert!(preview.cookie("__Host-muster").is_none());
     }
     let mut browser = world.stranger();
@@ -20,7 +24,13 @@ async fn a_link_signs_in_once_and_looking_at_it_does_not_use_it() {
     assert_eq!(answer.status, StatusCode::SEE_OTHER);
     assert_eq!(answer.location(), "/");
     let set = answer.header("set-cookie");
-    for part in ["__Host-muster=", "Path=/", "HttpOnly", "SameSite=Strict", "Secure"] {
+    for part in [
+        "__Host-muster=",
+        "Path=/",
+        "HttpOnly",
+        "SameSite=Strict",
+        "Secure",
+    ] {
         assert!(set.contains(part), "{set}");
     }
     assert_eq!(browser.get("/").await.status, StatusCode::OK);
@@ -92,7 +102,11 @@ async fn after_signing_in_one_goes_on_where_one_wanted_to_but_never_elsewhere() 
         let mut browser = world.stranger();
         browser.get(&format!("/sign-in?next={next}")).await;
         let link = world.link().await;
-        assert_eq!(browser.post(&link, &[]).await.location(), expected, "{next}");
+        assert_eq!(
+            browser.post(&link, &[]).await.location(),
+            expected,
+            "{next}"
+        );
     }
     // Whoever can plant a cookie still leads nobody away.
     let mut browser = world.stranger();

@@ -72,7 +72,10 @@ impl Answer {
     /// The value of a hidden field.
     pub(super) fn field(&self, name: &str) -> String {
         let start = format!("name=\"{name}\" value=\"");
-        let (_, rest) = self.text.split_once(&start).unwrap_or_else(|| panic!("no {name}"));
+        let (_, rest) = self
+            .text
+            .split_once(&start)
+            .unwrap_or_else(|| panic!("no {name}"));
         rest.split('"').next().unwrap().to_owned()
     }
 
@@ -138,7 +141,12 @@ impl Browser<'_> {
     }
 
     /// Opens a page and sends the form on it.
-    pub(super) async fn fill(&mut self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn fill(
+        &mut self,
+        page: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
         let csrf = self.get(page).await.field("_csrf");
         let mut all = vec![("_csrf", csrf.as_str())];
         all.extend_from_slice(fields);
@@ -231,7 +239,12 @@ impl World {
         browser
     }
 
-    pub(super) async fn device(&self, name: &str, platform: Platform, ownership: Ownership) -> DeviceId {
+    pub(super) async fn device(
+        &self,
+        name: &str,
+        platform: Platform,
+        ownership: Ownership,
+    ) -> DeviceId {
         let number = self.numbers.fetch_add(1, Ordering::SeqCst);
         let now = self.engine.now();
         let device = Device {

@@ -63,7 +63,11 @@ pub(in super::super) async fn revoke(by: By, Of(id): Of<ApiTokenId>) -> Answer {
     Ok(done("/settings/tokens", Done::Revoked))
 }
 
-async fn view(by: &By, form: Form, created: Option<Secret<String>>) -> Result<ApiTokensPage, Fault> {
+async fn view(
+    by: &By,
+    form: Form,
+    created: Option<Secret<String>>,
+) -> Result<ApiTokensPage, Fault> {
     let tokens = by.engine().api_tokens(by.authority()).await?;
     Ok(ApiTokensPage {
         shell: by.shell(),

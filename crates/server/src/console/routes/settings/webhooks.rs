@@ -46,7 +46,9 @@ pub(in super::super) async fn test(by: By, Of(id): Of<WebhookId>) -> Answer {
     let webhook = by.engine().webhook(by.authority(), id).await?;
     let head = *by.engine().journal_head().borrow();
     let after = webhook.cursor.min(head.saturating_sub(1));
-    by.engine().replay_webhook(by.authority(), id, after).await?;
+    by.engine()
+        .replay_webhook(by.authority(), id, after)
+        .await?;
     Ok(done("/settings/webhooks", Done::Tested))
 }
 
@@ -89,7 +91,11 @@ async fn row(by: &By, webhook: WebhookInfo) -> Result<WebhookRow, Fault> {
         waiting: webhook.waiting,
         last_success_at: log
             .iter()
-            .find(|attempt| attempt.status.is_some_and(|status| (200..300).contains(&status)))
+            .find(|attempt| {
+                attempt
+                    .status
+                    .is_some_and(|status| (200..300).contains(&status))
+            })
             .map(|attempt| attempt.at),
         last_error,
         enabled: webhook.enabled,
