@@ -15,6 +15,8 @@ use store::{Certificates as _, Keys as _, StoredKey, Tx};
 
 use crate::{Engine, EngineError, Parts, Result, Settings};
 
+/// The name of the root's key.
+pub(crate) const ROOT: &str = "root";
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Our own certificates are replaced this long before they end.
 const RENEW_OWN: Duration = Duration::from_secs(60 * 24 * 3600);
@@ -93,7 +95,7 @@ impl Authority {
     ) -> Result<Self> {
         let vault = Vault { sealer, now };
         let organization = settings.organization.as_str();
-        let (root, root_key) = match vault.load(tx, "root").await? {
+        let (root, root_key) = match vault.load(tx, ROOT).await? {
             Some(stored) => {
                 let certificate = certificate_of(&stored)?;
                 let key = if stored.sealed.is_empty() {
@@ -107,7 +109,7 @@ impl Authority {
                 let key = generate(KeyAlgorithm::P256)?;
                 let certificate = ca::create_root(&name(organization, "Muster Root CA"), &key, now)
                     .map_err(EngineError::keys)?;
-                vault.keep(tx, "root", &key, certificate.der()).await?;
+                vault.keep(tx, ROOT, &key, certificate.der()).await?;
                 (certificate, Some(key))
             }
         };
@@ -280,7 +282,7 @@ impl Vault<'_> {
     }
 }
 
-fn place(name: &str) -> Place<'_> {
+pub(crate) fn place(name: &str) -> Place<'_> {
     Place {
         table: "keys",
         row: name,

@@ -25,6 +25,7 @@ pub mod orders;
 pub mod people;
 pub mod push;
 pub mod queue;
+mod root_key;
 pub mod scep;
 pub mod secrets;
 pub mod settings;
