@@ -144,7 +144,7 @@ fn reflect(device: &mut Device, category: Category, facts: &Document) {
             if let Some(supervised) = flag("supervised") {
                 device.supervised = supervised;
             }
-            if let Some(lost) = flag("lost_mode") {
+            if let Some(lost) = flag("lost_mode_enabled") {
                 device.lost_mode = lost;
             }
         }

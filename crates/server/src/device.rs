@@ -21,8 +21,8 @@ use crate::{App, ClientAddress, Peer};
 
 /// The header in which a device signs a message.
 const SIGNATURE: &str = "mdm-signature";
-/// How long the body of a message may take.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the body of a message may take, unless the operator says otherwise.
+pub(crate) const BODY_TIME: Duration = Duration::from_secs(30);
 
 /// One address for both channels, one for each, and what the operator added.
 ///
@@ -45,7 +45,8 @@ async fn message(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let peer = parts.extensions.get::<Peer>();
-    let body = match read_body(body, app.options.device_body_limit).await {
+    let options = &app.options;
+    let body = match read_within(body, options.device_body_limit, options.device_body_time).await {
         Ok(body) => body,
         Err(status) => {
             count(if status == StatusCode::PAYLOAD_TOO_LARGE {
@@ -79,7 +80,15 @@ async fn message(
 
 /// Reads a body within limits of size and time.
 pub(crate) async fn read_body(body: Body, limit: usize) -> Result<bytes::Bytes, StatusCode> {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, limit).collect()).await {
+    read_within(body, limit, BODY_TIME).await
+}
+
+async fn read_within(
+    body: Body,
+    limit: usize,
+    time: Duration,
+) -> Result<bytes::Bytes, StatusCode> {
+    match tokio::time::timeout(time, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
             Err(StatusCode::PAYLOAD_TOO_LARGE)
@@ -115,13 +124,12 @@ fn forwarded_certificate(value: &str) -> Option<Vec<u8>> {
     {
         return BASE64_STANDARD.decode(inner).ok();
     }
-    let decoded: Vec<u8> = url::form_urlencoded::parse(
-        format!("c={}", value.replace('+', "%2B")).as_bytes(),
-    )
-    .next()?
-    .1
-    .into_owned()
-    .into_bytes();
+    let decoded: Vec<u8> =
+        url::form_urlencoded::parse(format!("c={}", value.replace('+', "%2B")).as_bytes())
+            .next()?
+            .1
+            .into_owned()
+            .into_bytes();
     let text = String::from_utf8(decoded).ok()?;
     ::pki::Certificate::from_pem(&text)
         .ok()

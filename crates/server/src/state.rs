@@ -52,6 +52,8 @@ pub struct Options {
     pub client_certificate_header: Option<HeaderName>,
     /// The longest device message, in bytes.
     pub device_body_limit: usize,
+    /// How long the body of a device message may take.
+    pub device_body_time: std::time::Duration,
     /// Further paths for device messages, for sites that moved here.
     pub device_path_aliases: Vec<String>,
     /// Whether to say on every page that this is a demonstration.
@@ -67,6 +69,7 @@ impl Options {
             trusted_proxies: Vec::new(),
             client_certificate_header: None,
             device_body_limit: 8 * 1024 * 1024,
+            device_body_time: crate::device::BODY_TIME,
             device_path_aliases: Vec::new(),
             demo: false,
         }

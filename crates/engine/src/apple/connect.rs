@@ -208,11 +208,19 @@ impl Engine {
             return Ok(());
         };
         self.record_finish(tx, &record, &caller.actor).await?;
+        if !outcome.effects.is_empty() {
+            // Everywhere the enrollment is locked before its device: else two writers can deadlock.
+            lock(tx, enrollment).await?;
+        }
         let facts = domain::facts::Report {
             observed_at: caller.now,
             origin: record.command.order.kind.clone(),
             assurance: Assurance::SelfReported,
-            observations: outcome.observations.clone(),
+            observations: match caller.key.channel() {
+                Channel::Device => outcome.observations.clone(),
+                // A user's profiles are not the device's.
+                Channel::User => Vec::new(),
+            },
         };
         self.ingest_as(
             tx,

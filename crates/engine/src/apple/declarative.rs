@@ -197,7 +197,10 @@ impl Engine {
         let row = lock(tx, enrollment).await?;
         let before = status_of(tx, enrollment).await?;
         let mut after = merge(&before, report);
-        let observations = after.observations();
+        let observations = match row.channel {
+            Channel::Device => after.observations(),
+            Channel::User => Vec::new(),
+        };
         if caller.enrolled.ownership != Ownership::Corporate {
             // Facts pass the collection manifest; beside them only what synchronizing needs is kept.
             after.items.retain(|key, _| key == "management");
@@ -336,19 +339,25 @@ impl Engine {
         .map_err(|error| EngineError::Invalid(error.to_string()))?;
         let (snapshot, _rejected) =
             Snapshot::new(enrollment.channel, declarations.into_iter().chain(own));
-        self.keep_snapshot(tx, enrollment.id, &snapshot).await?;
+        self.keep_snapshot(tx, enrollment, &snapshot).await?;
         Ok(Some(snapshot.token().to_owned()))
     }
 
     async fn keep_snapshot(
         &self,
         tx: &mut Tx,
-        enrollment: EnrollmentId,
+        enrollment: &Enrollment,
         snapshot: &Snapshot,
     ) -> Result<()> {
-        let latest = tx.latest_ddm_snapshot(enrollment).await?;
+        let latest = tx.latest_ddm_snapshot(enrollment.id).await?;
         if latest.is_some_and(|latest| latest.declarations_token == snapshot.token()) {
             return Ok(());
+        }
+        if let Some(token) = &enrollment.ddm_token
+            && let Some(advertised) = tx.ddm_snapshot(enrollment.id, token).await?
+        {
+            // The device may be fetching from it: it outlives the ones nobody was shown.
+            tx.put_ddm_snapshot(&advertised, SNAPSHOTS_KEPT).await?;
         }
         let now = self.now();
         let mut lines = Vec::with_capacity(snapshot.len());
@@ -368,7 +377,7 @@ impl Engine {
             });
         }
         let kept = DdmSnapshot {
-            enrollment_id: enrollment,
+            enrollment_id: enrollment.id,
             declarations_token: snapshot.token().to_owned(),
             items: serde_json::to_value(lines).map_err(EngineError::keys)?,
             created_at: now,

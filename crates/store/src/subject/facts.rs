@@ -76,7 +76,7 @@ pub trait Facts {
     ) -> impl Future<Output = Result<Option<FactSheet>>> + Send;
     /// All facts of a device.
     fn facts(&mut self, device: DeviceId) -> impl Future<Output = Result<Vec<FactSheet>>> + Send;
-    /// Forgets all facts of a device; gives how many categories.
+    /// Forgets all facts of a device and the raw reports they came from; gives how many categories.
     fn forget_facts(&mut self, device: DeviceId) -> impl Future<Output = Result<u64>> + Send;
     /// Keeps a raw report, and of its enrollment and kind only the newest `keep`.
     fn insert_raw_report(
@@ -104,6 +104,7 @@ statements! {
     FACTS_PEEK = "SELECT category, document, observed_at FROM facts WHERE device_id = $1 AND category = $2";
     FACTS_ALL = "SELECT category, document, observed_at FROM facts WHERE device_id = $1 ORDER BY category";
     FACTS_FORGET = "DELETE FROM facts WHERE device_id = $1";
+    REPORTS_FORGET = "DELETE FROM raw_reports WHERE device_id = $1";
     REPORT_INSERT = "INSERT INTO raw_reports (id, device_id, enrollment_id, kind, received_at, body, truncated)
         VALUES ($1, $2, $3, $4, $5, $6, $7)";
     REPORT_TRIM = "DELETE FROM raw_reports WHERE id IN (
@@ -155,6 +156,7 @@ impl Facts for Tx {
     }
 
     async fn forget_facts(&mut self, device: DeviceId) -> Result<u64> {
+        self.execute(&REPORTS_FORGET, &values![device]).await?;
         self.execute(&FACTS_FORGET, &values![device]).await
     }
 
