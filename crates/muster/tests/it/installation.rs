@@ -38,6 +38,26 @@ impl Installation {
         opening: impl FnOnce(&mut Opening),
         setup: impl FnOnce(&mut Setup),
     ) -> Self {
+        let there = Self::start_without_push(opening, setup).await;
+        there
+            .engine()
+            .import_push_certificate(
+                &operator(),
+                &there.apns.push_certificate_pem,
+                Some(Secret::new(there.apns.push_key_pem.clone())),
+            )
+            .await
+            .unwrap();
+        there
+    }
+
+    /// Starts as [`Self::start_with`], before anybody imported a push certificate.
+    pub async fn start_without_push(
+        opening: impl FnOnce(&mut Opening),
+        setup: impl FnOnce(&mut Setup),
+    ) -> Self {
+        // Shown with a test that fails; another test of the process may have been first.
+        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_test_writer().try_init();
         let folder = tempfile::tempdir().unwrap();
         let apns = StandIn::start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -63,14 +83,6 @@ impl Installation {
         parts.listeners.push(listener);
         setup(&mut parts);
         let node = Node::start(parts).unwrap();
-        node.engine
-            .import_push_certificate(
-                &operator(),
-                &apns.push_certificate_pem,
-                Some(Secret::new(apns.push_key_pem.clone())),
-            )
-            .await
-            .unwrap();
         let ca_pem = node.engine.authority.load().root.to_pem();
         Self {
             node,

@@ -7,5 +7,15 @@
 )]
 
 mod apple;
+mod apple_support;
+mod declarative;
 mod demo;
+mod enrollment;
+mod hostile;
+mod identity;
 mod installation;
+mod privacy;
+mod push;
+mod queue;
+mod revocation;
+mod scep;
