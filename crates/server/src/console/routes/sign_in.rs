@@ -51,7 +51,7 @@ fn sign_in_page(visit: &Visit, problem: &str) -> SignInPage {
     SignInPage {
         shell: visit.shell(),
         problem: problem.to_owned(),
-        link_command: "muster sign-in-link".to_owned(),
+        link_command: "muster link".to_owned(),
     }
 }
 

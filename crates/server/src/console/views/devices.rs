@@ -17,7 +17,7 @@ use crate::console::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct DeviceQuery {
-    /// Text to look for in serial number, name, model, IMEI and user.
+    /// Text to look for in serial number, name, UDID, model and user.
     pub q: String,
     /// A [`domain::Platform`] word.
     pub platform: String,
