@@ -94,6 +94,8 @@ pub struct Inner {
     pub(crate) pushes: PushQueue,
     pub(crate) journal_waiting: Notify,
     pub(crate) journal_head: watch::Sender<u64>,
+    /// Which push certificates the client was given.
+    pub(crate) push_loaded: ArcSwap<Vec<u8>>,
     pub(crate) revocation_list: ArcSwap<Option<(Timestamp, Arc<Vec<u8>>)>>,
 }
 
@@ -136,6 +138,7 @@ impl Engine {
             pushes: PushQueue::default(),
             journal_waiting: Notify::new(),
             journal_head,
+            push_loaded: ArcSwap::default(),
             revocation_list: ArcSwap::from_pointee(None),
         }));
         engine.load_journal_head().await?;

@@ -18,6 +18,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// How many enrollments are planned in one transaction.
 const PLAN_BATCH: u32 = 50;
+/// Identities looked at in one transaction.
+const RENEWALS: u32 = 200;
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Engine {
@@ -41,6 +43,14 @@ impl Engine {
             "expire_commands",
             MINUTE,
             |engine| async move { engine.expire_commands().await.map(|_| ()) },
+        );
+        // The command line may have taken one in, in another process.
+        self.every(
+            &mut tasks,
+            shutdown,
+            "push_certificates",
+            MINUTE,
+            |engine| async move { engine.load_push_identities().await },
         );
         self.every(
             &mut tasks,
@@ -255,22 +265,30 @@ impl Engine {
     /// # Errors
     /// When the database cannot serve.
     pub async fn renew_identities(&self) -> Result<usize> {
-        let engine = self.clone();
-        let renewed = self
-            .db
-            .write(move |tx| {
-                Box::pin(async move {
-                    let before = engine.now().plus(engine.settings.renew_before);
-                    let ending = tx.expiring_identities(before, 500).await?;
-                    for identity in &ending {
-                        engine.replan_device(tx, identity.device_id).await?;
-                    }
-                    Ok::<_, crate::EngineError>(ending.len())
+        let mut after = self.now();
+        let before = after.plus(self.settings.renew_before);
+        let mut looked_at = 0;
+        loop {
+            let engine = self.clone();
+            let page = self
+                .db
+                .write(move |tx| {
+                    Box::pin(async move {
+                        let ending = tx.expiring_identities(after, before, RENEWALS).await?;
+                        for identity in &ending {
+                            engine.replan_device(tx, identity.device_id).await?;
+                        }
+                        Ok::<_, crate::EngineError>(ending)
+                    })
                 })
-            })
-            .await?;
-        self.after_enqueue();
-        Ok(renewed)
+                .await?;
+            self.after_enqueue();
+            looked_at += page.len();
+            match page.last() {
+                Some(last) if page.len() == RENEWALS as usize => after = last.not_after,
+                _ => return Ok(looked_at),
+            }
+        }
     }
 
     /// Replaces our own certificates before they end.

@@ -193,9 +193,16 @@ impl Engine {
         Ok(self.push_keys().await?.1)
     }
 
-    /// Gives the client all push certificates. One that cannot be used stops no other.
+    /// Gives the client all push certificates, when they are others than it has.
     pub(crate) async fn load_push_identities(&self) -> Result<()> {
         let (keys, _) = self.push_keys().await?;
+        let mut fingerprint = Vec::new();
+        for stored in &keys {
+            fingerprint.extend_from_slice(&crate::sha256(&stored.sealed));
+        }
+        if self.push_loaded.load().as_ref() == &fingerprint {
+            return Ok(());
+        }
         let mut identities = Vec::new();
         for stored in keys {
             let key = self.open_key(&stored)?;
@@ -209,7 +216,9 @@ impl Engine {
         }
         self.apns
             .set_identities(&identities)
-            .map_err(|error| EngineError::Vendor(error.to_string()))
+            .map_err(|error| EngineError::Vendor(error.to_string()))?;
+        self.push_loaded.store(std::sync::Arc::new(fingerprint));
+        Ok(())
     }
 
     async fn push_keys(&self) -> Result<(Vec<StoredKey>, Option<String>)> {
