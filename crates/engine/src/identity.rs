@@ -217,21 +217,25 @@ impl Engine {
                     let Some(pinned) = tx.identity(&fingerprint).await? else {
                         return Ok::<_, store::StoreError>(None);
                     };
-                    let revoked = tx
-                        .certificate(&fingerprint)
-                        .await?
-                        .is_some_and(|certificate| certificate.revoked_at.is_some());
+                    let row = tx.certificate(&fingerprint).await?;
                     let device = tx.device(pinned.enrollment.device_id).await?;
-                    Ok(device.map(|device| (pinned, device, revoked)))
+                    Ok(device.map(|device| (pinned, device, row)))
                 })
             })
             .await?;
-        let Some((pinned, device, revoked)) = found else {
+        let Some((pinned, device, row)) = found else {
             return Ok(None);
         };
+        let revoked = row
+            .as_ref()
+            .is_some_and(|certificate| certificate.revoked_at.is_some());
         let over = pinned.enrollment.state == EnrollmentState::Ended;
         if pinned.enrollment.channel != Channel::Device || (revoked && !over) {
             return Ok(None);
+        }
+        if !over && row.is_some_and(|row| row.issued_at > pinned.enrollment.created_at) {
+            self.supersede_before(pinned.enrollment.id, fingerprint)
+                .await?;
         }
         let enrolled = Arc::new(Enrolled {
             device: device.id,
@@ -249,6 +253,41 @@ impl Engine {
             .enrolled
             .insert(enrolled.enrollment, Arc::clone(&enrolled));
         Ok(Some(enrolled))
+    }
+
+    /// A renewed certificate is in use: those issued before it are no longer waited for.
+    async fn supersede_before(&self, enrollment: EnrollmentId, used: [u8; 32]) -> Result<()> {
+        let all = self
+            .db
+            .read(move |tx| Box::pin(async move { tx.certificates_of(enrollment).await }))
+            .await?;
+        let Some(issued_at) = all
+            .iter()
+            .find(|certificate| certificate.sha256 == used)
+            .map(|certificate| certificate.issued_at)
+        else {
+            return Ok(());
+        };
+        let former: Vec<[u8; 32]> = all
+            .iter()
+            .filter(|other| other.issued_at < issued_at && other.superseded_at.is_none())
+            .map(|other| other.sha256)
+            .collect();
+        if former.is_empty() {
+            return Ok(());
+        }
+        let now = self.now();
+        self.db
+            .write(move |tx| {
+                Box::pin(async move {
+                    for sha256 in former {
+                        tx.supersede_certificate(&sha256, now).await?;
+                    }
+                    Ok::<_, store::StoreError>(())
+                })
+            })
+            .await?;
+        Ok(())
     }
 
     /// Says here and on the other nodes that the state of an enrollment changed.

@@ -324,7 +324,7 @@ impl Engine {
     }
 
     /// A renewed certificate speaks for the same enrollment; the old one still does until it ends,
-    /// because the device may not have got the answer.
+    /// because the device may not have got the answer. It counts as renewed once the new one is used.
     async fn pin_renewed(
         &self,
         tx: &mut Tx,
@@ -338,11 +338,6 @@ impl Engine {
             .is_some_and(|enrollment| enrollment.state != EnrollmentState::Ended);
         if !living {
             return Err(Denial::NotOurs);
-        }
-        for old in tx.certificates_of(enrollment).await? {
-            if old.sha256 != certificate.fingerprint() && old.superseded_at.is_none() {
-                tx.supersede_certificate(&old.sha256, now).await?;
-            }
         }
         tx.pin_identity(
             &certificate.fingerprint(),

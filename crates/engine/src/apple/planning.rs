@@ -180,9 +180,14 @@ impl Engine {
             .certificates_of(enrollment.id)
             .await?
             .into_iter()
-            .filter(|certificate| certificate.revoked_at.is_none())
+            .filter(|certificate| {
+                // One that was issued and never used does not tell that the device has it.
+                certificate.revoked_at.is_none()
+                    && certificate.superseded_at.is_none()
+                    && certificate.not_after > self.now()
+            })
             .map(|certificate| certificate.not_after)
-            .max();
+            .min();
         Ok(Known {
             channel: enrollment.channel,
             answered,

@@ -8,6 +8,7 @@ use store::Certificates as _;
 use crate::{
     apple_support::{DAY, counted, settle, types},
     installation::Installation,
+    scep,
 };
 
 #[tokio::test]
@@ -159,6 +160,36 @@ async fn a_renewal_that_failed_is_tried_again() {
     assert_eq!(phone.state().enrollment.as_ref().unwrap().renewals, 1);
     assert_eq!(there.engine().renew_identities().await.unwrap(), 0);
     assert_eq!(certificates(&there, id).await.len(), 2);
+    there.node.stop().await;
+}
+
+#[tokio::test]
+async fn a_renewal_whose_answer_was_lost_is_tried_again() {
+    let (there, clock) = Installation::with_clock().await;
+    let (mut phone, id) = there.enrolled(Kind::IPhone, 55, Ownership::Corporate).await;
+    let later = 280 * DAY;
+    clock.advance(later);
+    phone.behavior_mut().clock_drift = i64::try_from(later.as_secs()).unwrap();
+    // The server issues one, and the device never gets the answer.
+    let identity = phone.identity().unwrap().clone();
+    let (authority, settings) = (scep::authority(&there).await, scep::settings(&there).await);
+    let fresh = scep::key();
+    let mut request = scep::request(&settings, &fresh, there.engine().now().seconds());
+    request.renews = Some((&identity.key, &identity.certificate));
+    scep::ask(&there, &authority, &request).await.unwrap();
+    assert_eq!(certificates(&there, id).await.len(), 2);
+
+    assert_eq!(
+        there.engine().renew_identities().await.unwrap(),
+        1,
+        "not taken for renewed"
+    );
+    settle(&mut phone).await;
+    assert_eq!(phone.state().enrollment.as_ref().unwrap().renewals, 1);
+    assert_eq!(there.engine().renew_identities().await.unwrap(), 0);
+    let waiting = certificates(&there, id).await;
+    let living = waiting.iter().filter(|one| one.superseded_at.is_none());
+    assert_eq!(living.count(), 1, "the one in use");
     there.node.stop().await;
 }
 

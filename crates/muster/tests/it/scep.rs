@@ -35,7 +35,7 @@ async fn post(there: &Installation, message: &[u8]) -> Reply {
     there.client().send(&request).await.unwrap()
 }
 
-async fn authority(there: &Installation) -> ScepAuthority {
+pub async fn authority(there: &Installation) -> ScepAuthority {
     let ask = async |operation: &str| {
         let url = format!("{}/scep?operation={operation}", there.url);
         there.client().send(&Request::get(&url)).await.unwrap()
@@ -56,7 +56,7 @@ async fn authority(there: &Installation) -> ScepAuthority {
 }
 
 /// The SCEP settings of a fresh enrollment profile.
-async fn settings(there: &Installation) -> ScepSettings {
+pub async fn settings(there: &Installation) -> ScepSettings {
     let url = there.enrollment_url(Ownership::Corporate).await;
     let profile = there
         .client()
@@ -69,11 +69,11 @@ async fn settings(there: &Installation) -> ScepSettings {
     EnrollmentProfile::read(&opened).unwrap().scep
 }
 
-fn key() -> Key {
+pub fn key() -> Key {
     Key::generate(Algorithm::Rsa2048).unwrap()
 }
 
-fn request<'a>(settings: &'a ScepSettings, key: &'a Key, now: i64) -> ScepRequest<'a> {
+pub fn request<'a>(settings: &'a ScepSettings, key: &'a Key, now: i64) -> ScepRequest<'a> {
     ScepRequest {
         settings,
         key,
@@ -84,7 +84,7 @@ fn request<'a>(settings: &'a ScepSettings, key: &'a Key, now: i64) -> ScepReques
 }
 
 /// Sends a request; gives the certificate or the refusal.
-async fn ask(
+pub async fn ask(
     there: &Installation,
     authority: &ScepAuthority,
     request: &ScepRequest<'_>,

@@ -163,9 +163,11 @@ pub trait Certificates {
         &mut self,
         sha256: &[u8; 32],
     ) -> impl Future<Output = Result<Option<PinnedIdentity>>> + Send;
-    /// Newest identity of each living device enrollment that ends before the time, soonest first.
+    /// Identities of living device enrollments that end between the times (both excluded), soonest
+    /// first; neither superseded nor revoked ones.
     fn expiring_identities(
         &mut self,
+        after: Timestamp,
         before: Timestamp,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<ExpiringIdentity>>> + Send;
@@ -205,10 +207,10 @@ statements! {
         FROM identities i JOIN enrollments e ON e.id = i.enrollment_id JOIN devices d ON d.id = e.device_id
         WHERE i.sha256 = $1";
     IDENTITY_EXPIRING = "SELECT i.sha256, e.id, e.device_id, e.state, i.not_after
-        FROM identities i JOIN enrollments e ON e.id = i.enrollment_id
-        WHERE i.not_after < $1 AND e.state <> 'ended' AND NOT EXISTS (
-            SELECT 1 FROM identities n WHERE n.enrollment_id = i.enrollment_id AND n.not_after > i.not_after)
-        ORDER BY i.not_after, i.sha256 LIMIT $2";
+        FROM identities i JOIN enrollments e ON e.id = i.enrollment_id JOIN certificates c ON c.sha256 = i.sha256
+        WHERE i.not_after > $1 AND i.not_after < $2 AND e.state <> 'ended'
+            AND c.superseded_at IS NULL AND c.revoked_at IS NULL
+        ORDER BY i.not_after, i.sha256 LIMIT $3";
 }
 
 fn read_certificate(row: &mut Row) -> Result<Certificate> {
@@ -369,10 +371,11 @@ impl Certificates for Tx {
 
     async fn expiring_identities(
         &mut self,
+        after: Timestamp,
         before: Timestamp,
         limit: u32,
     ) -> Result<Vec<ExpiringIdentity>> {
-        self.all(&IDENTITY_EXPIRING, &values![before, limit], |row| {
+        self.all(&IDENTITY_EXPIRING, &values![after, before, limit], |row| {
             Ok(ExpiringIdentity {
                 sha256: row.take()?,
                 enrollment_id: row.take()?,

@@ -240,16 +240,20 @@ pub async fn revoked_and_expiring_certificates(test: TestDb) {
     assert!(is_unique_violation(
         &write!(test.db, tx => tx.insert_certificate(&twice).await)
     ));
-    let expiring = read!(test.db, tx => tx.expiring_identities(at(35_000), 10).await).unwrap();
+    let expiring =
+        read!(test.db, tx => tx.expiring_identities(at(1), at(35_000), 10).await).unwrap();
     let found: Vec<_> = expiring
         .iter()
         .map(|identity| (identity.sha256, identity.enrollment_id))
         .collect();
     assert_eq!(
         found,
-        [(hash(2), first)],
-        "only the newest of each enrollment counts"
+        [(hash(2), first), (hash(3), second)],
+        "what was superseded does not count; what merely has a younger sibling does"
     );
+    let later =
+        read!(test.db, tx => tx.expiring_identities(at(20_000), at(35_000), 10).await).unwrap();
+    assert_eq!(later.len(), 1, "what ended is over");
     let revoked = write!(test.db, tx => Ok((
         tx.revoke_certificate(&hash(1), at(800), 4).await?,
         tx.revoke_certificate(&hash(1), at(900), 1).await?,
