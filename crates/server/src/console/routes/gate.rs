@@ -5,7 +5,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     middleware::Next,
-    response::{IntoResponse as _, Response},
+    response::{IntoResponse, Response},
 };
 use engine::EngineError;
 use url::{Url, form_urlencoded};
@@ -107,11 +107,11 @@ async fn admit(
             .headers
             .get(CSRF_HEADER)
             .and_then(|value| value.to_str().ok());
-        check_csrf(visit, sent)?;
+        check_csrf(visit, sent).map_err(IntoResponse::into_response)?;
         return Ok(body);
     }
     let sent = read_form(&parts.headers, body).await?;
-    check_csrf(visit, Some(sent.value(CSRF_FIELD)))?;
+    check_csrf(visit, Some(sent.value(CSRF_FIELD))).map_err(IntoResponse::into_response)?;
     parts.extensions.insert(sent);
     Ok(Body::empty())
 }
@@ -139,7 +139,7 @@ fn stranger(visit: &Visit, access: Access, parts: &Parts) -> Response {
     see_other(&format!("/sign-in?next={next}"))
 }
 
-fn check_csrf(visit: &Visit, sent: Option<&str>) -> Result<(), Response> {
+fn check_csrf(visit: &Visit, sent: Option<&str>) -> Result<(), Fault> {
     let Some(operator) = &visit.operator else {
         return Ok(());
     };
@@ -152,7 +152,7 @@ fn check_csrf(visit: &Visit, sent: Option<&str>) -> Result<(), Response> {
     if operator.session.csrf_matches(token) {
         Ok(())
     } else {
-        Err(Fault::forged().into_response())
+        Err(Fault::forged())
     }
 }
 
