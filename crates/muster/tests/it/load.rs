@@ -114,7 +114,7 @@ pub struct Load {
     stop: watch::Sender<bool>,
     phones: Vec<JoinHandle<Phone>>,
     programs: Vec<JoinHandle<Ledger>>,
-    pub answered: Arc<AtomicU64>,
+    answered: Arc<AtomicU64>,
 }
 
 /// What came of it.
@@ -156,6 +156,18 @@ impl Load {
             programs,
             answered,
         }
+    }
+
+    /// Waits until so many more orders were accepted.
+    pub async fn more(&self, orders: u64) {
+        let enough = self.answered.load(Ordering::Relaxed) + orders;
+        let waiting = async {
+            while self.answered.load(Ordering::Relaxed) < enough {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let patience = Duration::from_secs(60);
+        tokio::time::timeout(patience, waiting).await.expect("orders are accepted");
     }
 
     /// Ends the load; the server must be there. Everything promised is delivered first.
