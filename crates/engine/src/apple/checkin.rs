@@ -6,12 +6,12 @@ use apple::{
     commands::EscrowKind,
 };
 use domain::{
-    Channel, DeviceState, EnrollmentId, Ownership, Secret, Timestamp,
+    Channel, DeviceState, EnrollmentId, Ownership, Timestamp,
     enrollment::{EndReason, EnrollmentState},
 };
 use serde_json::json;
 use store::{
-    Commands as _, Devices as _, Enrollment, Enrollments as _, PushInfo, PushWanted as _, Tx,
+    Commands as _, Devices as _, Enrollment, Enrollments as _, PushWanted as _, Tx,
 };
 
 use super::{Caller, PLATFORMS, Refusal, Reply};
@@ -97,7 +97,7 @@ impl Engine {
             .await?
             .ok_or(EngineError::NotFound("device"))?;
         let about = About::device(device.id).and(id).within(device.unit_id);
-        tx.set_push_info(id, &push_info(&update)).await?;
+        tx.set_push_info(id, &self.push_info(id, &update)?).await?;
         enrollment.awaiting_configuration = update.awaiting_configuration;
         enrollment.topic = update.topic.clone();
         if let Some(topic) = &update.topic
@@ -160,7 +160,8 @@ impl Engine {
         let known = tx.living_enrollment(PLATFORMS, &native_key).await?;
         let enrollment = match known {
             Some(known) if known.parent_id == Some(parent.id) => {
-                tx.set_push_info(known.id, &push_info(&update)).await?;
+                let info = self.push_info(known.id, &update)?;
+                tx.set_push_info(known.id, &info).await?;
                 return push_what_waits(tx, known.id, caller.now).await;
             }
             Some(stranger) => {
@@ -202,7 +203,8 @@ impl Engine {
             },
         };
         tx.insert_enrollment(&enrollment).await?;
-        tx.set_push_info(enrollment.id, &push_info(&update)).await?;
+        let info = self.push_info(enrollment.id, &update)?;
+        tx.set_push_info(enrollment.id, &info).await?;
         let data = json!({ "user": enrollment.user_short_name });
         let about = About::device(device.id)
             .and(enrollment.id)
@@ -308,15 +310,6 @@ async fn push_what_waits(
         tx.want_push(enrollment, now, false).await?;
     }
     Ok(())
-}
-
-fn push_info(update: &TokenUpdate) -> PushInfo {
-    PushInfo {
-        topic: update.topic.clone().unwrap_or_default(),
-        token: Secret::new(update.token.clone()),
-        magic: Secret::new(update.push_magic.clone()),
-        awaiting_configuration: update.awaiting_configuration,
-    }
 }
 
 /// Users of the organisation's own devices are accepted without a challenge; others are declined.

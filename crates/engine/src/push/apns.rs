@@ -55,6 +55,9 @@ pub enum PushError {
     /// The certificate or key cannot be used.
     #[error("the push certificate cannot be used: {0}")]
     Identity(String),
+    /// The device's token or magic does not open with our keys; the device brings new ones.
+    #[error("the device's push token cannot be opened: {0}")]
+    Sealed(String),
     /// The service cannot be reached.
     #[error("the push service cannot be reached: {0}")]
     Unreachable(String),

@@ -1,5 +1,6 @@
 //! Waking devices: whom, when, and what the push service said.
 
+mod address;
 mod apns;
 mod certificate;
 
@@ -52,7 +53,15 @@ impl Engine {
             let due = self
                 .db
                 .write(move |tx| {
-                    Box::pin(async move { tx.claim_pushes(now, now.plus(LEASE), BATCH).await })
+                    Box::pin(async move {
+                        let due = tx.claim_pushes(now, now.plus(LEASE), BATCH).await?;
+                        // The node that queued may have died before it told the others: no device
+                        // is woken for a queue that some node still takes for empty.
+                        for target in &due {
+                            tx.notify(store::Wake::Enrollment(target.enrollment_id));
+                        }
+                        Ok::<_, store::StoreError>(due)
+                    })
                 })
                 .await?;
             let taken = due.len();
@@ -84,15 +93,20 @@ impl Engine {
     }
 
     async fn push_one(&self, target: PushTarget) -> (PushTarget, Outcome) {
-        let request = PushRequest {
-            topic: target.topic.clone(),
-            token: target.push_token.expose().clone(),
-            magic: target.push_magic.expose().clone(),
-            expiration: self.now().plus(self.settings.push_expiration),
-        };
-        let outcome = match self.apns.push(&request).await {
-            Ok(answer) => Outcome::Answered(verdict(answer.status, &answer.body)),
-            Err(error) => Outcome::Failed(error),
+        let outcome = match self.push_address(&target) {
+            Ok((token, magic)) => {
+                let request = PushRequest {
+                    topic: target.topic.clone(),
+                    token,
+                    magic,
+                    expiration: self.now().plus(self.settings.push_expiration),
+                };
+                match self.apns.push(&request).await {
+                    Ok(answer) => Outcome::Answered(verdict(answer.status, &answer.body)),
+                    Err(error) => Outcome::Failed(error),
+                }
+            }
+            Err(error) => Outcome::Failed(PushError::Sealed(error.to_string())),
         };
         metrics::counter!(crate::metrics::PUSHES, "outcome" => outcome.name()).increment(1);
         (target, outcome)
@@ -209,6 +223,7 @@ impl Outcome {
             Self::Answered(_) => "refused",
             Self::Failed(PushError::NoCertificate(_)) => "no_certificate",
             Self::Failed(PushError::Identity(_)) => "bad_certificate",
+            Self::Failed(PushError::Sealed(_)) => "sealed",
             Self::Failed(PushError::Unreachable(_)) => "unreachable",
         }
     }

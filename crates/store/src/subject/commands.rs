@@ -234,7 +234,9 @@ statements! {
         FROM command_history WHERE device_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3";
     COMMAND_LENGTH = "SELECT COUNT(*) FROM commands WHERE enrollment_id = $1";
     COMMAND_COUNTS = "SELECT state, COUNT(*) FROM commands GROUP BY state ORDER BY state";
-    COMMAND_PUSHED = "UPDATE commands SET pushed_at = $2 WHERE enrollment_id = $1";
+    // Without waiting: whoever holds one of these rows answers the device and may want the wish to push next.
+    COMMAND_PUSHED = "UPDATE commands SET pushed_at = $2 WHERE seq IN (
+            SELECT seq FROM commands WHERE enrollment_id = $1 {skip_locked})";
     COMMAND_PURGE = "DELETE FROM command_history WHERE seq IN (
             SELECT seq FROM command_history WHERE finished_at < $1 ORDER BY finished_at LIMIT $2)";
 }

@@ -39,9 +39,9 @@ pub struct Enrollment {
     pub user_short_name: Option<String>,
     /// Push topic.
     pub topic: Option<String>,
-    /// Push token.
+    /// Push token, in the form the engine keeps it in: sealed.
     pub push_token: Option<Secret<Vec<u8>>>,
-    /// Push magic.
+    /// Push magic, likewise.
     pub push_magic: Option<Secret<String>>,
     /// The enrollment token it came in with.
     pub token_id: Option<EnrollmentTokenId>,
@@ -70,9 +70,9 @@ pub struct Enrollment {
 pub struct PushInfo {
     /// Push topic.
     pub topic: String,
-    /// Push token.
+    /// Push token, in the form the engine keeps it in: sealed.
     pub token: Secret<Vec<u8>>,
-    /// Push magic.
+    /// Push magic, likewise.
     pub magic: Secret<String>,
     /// Whether Setup Assistant waits for DeviceConfigured.
     pub awaiting_configuration: bool,

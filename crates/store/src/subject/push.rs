@@ -19,9 +19,9 @@ pub struct PushTarget {
     pub platform: Platform,
     /// Push topic.
     pub topic: String,
-    /// Push token.
+    /// Push token, in the form the engine keeps it in: sealed.
     pub push_token: Secret<Vec<u8>>,
-    /// Push magic.
+    /// Push magic, likewise.
     pub push_magic: Secret<String>,
     /// Pushes since the device last connected, without this one.
     pub attempts: u32,
