@@ -35,7 +35,13 @@ impl Cluster {
         let data = cluster.folder.path().join("data");
         let made = cluster
             .command("initdb")
-            .args(["--user=muster", "--auth=trust", "--encoding=UTF8", "--no-sync", "-D"])
+            .args([
+                "--user=muster",
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--no-sync",
+                "-D",
+            ])
             .arg(data)
             .status()
             .await
@@ -64,13 +70,19 @@ impl Cluster {
             .arg("-D")
             .arg(self.folder.path().join("data"))
             .args(["-c", "listen_addresses=", "-c", "max_connections=60", "-c"])
-            .arg(format!("unix_socket_directories={}", self.folder.path().display()))
+            .arg(format!(
+                "unix_socket_directories={}",
+                self.folder.path().display()
+            ))
             .spawn()
             .unwrap();
         self.server = Some(server);
         let begun = Instant::now();
         while UnixStream::connect(self.folder.path().join(".s.PGSQL.5432")).is_err() {
-            assert!(begun.elapsed() < Duration::from_secs(30), "PostgreSQL does not start");
+            assert!(
+                begun.elapsed() < Duration::from_secs(30),
+                "PostgreSQL does not start"
+            );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
@@ -103,7 +115,13 @@ fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();
     let versions = std::fs::read_dir("/usr/lib/postgresql");
-    places.extend(versions.into_iter().flatten().flatten().map(|version| version.path().join("bin")));
+    places.extend(
+        versions
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|version| version.path().join("bin")),
+    );
     places
         .into_iter()
         .find(|place| place.join("initdb").is_file() && place.join("postgres").is_file())
@@ -117,7 +135,11 @@ fn account() -> Option<(u32, u32)> {
     }
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap();
     let find = |wanted: &str| {
-        let mut fields = accounts.lines().find(|line| line.starts_with(wanted))?.split(':').skip(2);
+        let mut fields = accounts
+            .lines()
+            .find(|line| line.starts_with(wanted))?
+            .split(':')
+            .skip(2);
         Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
     };
     find("postgres:").or_else(|| find("nobody:"))

@@ -64,7 +64,11 @@ async fn a_request_under_way_is_finished_before_the_end() {
     phone.enroll_from(&place.profile_url).await.unwrap();
     until_idle(&mut phone).await;
     let api = place.api();
-    let id = api.device_id(&phone.hardware().serial_number).await.unwrap().unwrap();
+    let id = api
+        .device_id(&phone.hardware().serial_number)
+        .await
+        .unwrap()
+        .unwrap();
 
     let path = format!("devices/{id}");
     let before = api.read(&path).await["last_seen_at"].clone();
@@ -93,7 +97,9 @@ async fn a_request_under_way_is_finished_before_the_end() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), ending).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), ending)
+        .await
+        .unwrap();
     connection.write_all(second.as_bytes()).unwrap();
     let mut answer = [0; 12];
     connection.read_exact(&mut answer).unwrap();
@@ -127,6 +133,8 @@ fn tls(place: &Place) -> StreamOwned<ClientConnection, TcpStream> {
     let name = "localhost".try_into().unwrap();
     let connection = ClientConnection::new(Arc::new(config), name).unwrap();
     let socket = TcpStream::connect(place.port.address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     StreamOwned::new(connection, socket)
 }

@@ -167,7 +167,9 @@ impl Load {
             }
         };
         let patience = Duration::from_secs(60);
-        tokio::time::timeout(patience, waiting).await.expect("orders are accepted");
+        tokio::time::timeout(patience, waiting)
+            .await
+            .expect("orders are accepted");
     }
 
     /// Ends the load; the server must be there. Everything promised is delivered first.
@@ -185,7 +187,11 @@ impl Load {
             // Twice nothing: facts that came with the last session may have asked for more.
             let mut quiet = 0;
             for _ in 0..200 {
-                quiet = if phone.turn(&place.profile_url).await { quiet + 1 } else { 0 };
+                quiet = if phone.turn(&place.profile_url).await {
+                    quiet + 1
+                } else {
+                    0
+                };
                 if quiet == 2 {
                     break;
                 }
@@ -306,17 +312,28 @@ impl Promises {
             let once: BTreeSet<&String> = phone.executed.iter().collect();
             assert_eq!(once.len(), phone.executed.len(), "carried out twice");
             for id in &phone.acknowledged {
-                assert_eq!(states.get(id).map(String::as_str), Some("acknowledged"), "{id}");
+                assert_eq!(
+                    states.get(id).map(String::as_str),
+                    Some("acknowledged"),
+                    "{id}"
+                );
                 kept.acknowledgements += 1;
             }
             kept.unanswered += phone.unanswered;
         }
-        let executed: BTreeSet<&String> =
-            self.phones.iter().flat_map(|phone| &phone.executed).collect();
+        let executed: BTreeSet<&String> = self
+            .phones
+            .iter()
+            .flat_map(|phone| &phone.executed)
+            .collect();
         for ledger in &self.ledgers {
             for (key, id) in &ledger.orders {
                 assert_eq!(by_reason.remove(key), Some(vec![id.clone()]), "{key}");
-                assert_eq!(states.get(id).map(String::as_str), Some("acknowledged"), "{key}");
+                assert_eq!(
+                    states.get(id).map(String::as_str),
+                    Some("acknowledged"),
+                    "{key}"
+                );
                 assert!(executed.contains(id), "{key}");
                 kept.orders += 1;
             }
@@ -339,10 +356,14 @@ impl Promises {
         for event in &events {
             let subject = event["subject"].as_str().unwrap_or_default();
             let kind = event["kind"].as_str().unwrap();
-            *told.entry((kind.to_owned(), subject.to_owned())).or_default() += 1;
+            *told
+                .entry((kind.to_owned(), subject.to_owned()))
+                .or_default() += 1;
         }
         let times = |kind: &str, id: &str| {
-            told.get(&(kind.to_owned(), id.to_owned())).copied().unwrap_or(0)
+            told.get(&(kind.to_owned(), id.to_owned()))
+                .copied()
+                .unwrap_or(0)
         };
         for ledger in &self.ledgers {
             for id in ledger.orders.values() {

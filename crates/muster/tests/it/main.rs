@@ -3,11 +3,14 @@
     clippy::unwrap_used,
     clippy::expect_used,
     missing_docs,
+    unreachable_pub,
     reason = "tests"
 )]
 
 mod apple;
 mod apple_support;
+mod cli;
+mod cluster;
 mod declarative;
 mod demo;
 mod durability;
@@ -16,6 +19,9 @@ mod hostile;
 mod identity;
 mod installation;
 mod load;
+mod logs;
+mod nodes;
+mod outage;
 mod privacy;
 mod process;
 mod push;

@@ -23,7 +23,10 @@ fn unavailable(answer: &Answer) {
 
 #[track_caller]
 fn asked_to_retry<T: std::fmt::Debug>(done: Result<T, Error>) {
-    assert!(matches!(done, Err(Error::Status { status: 503, .. })), "{done:?}");
+    assert!(
+        matches!(done, Err(Error::Status { status: 503, .. })),
+        "{done:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -36,7 +39,11 @@ async fn a_full_disk_refuses_cleanly_and_passes() {
     phone.enroll_from(&place.profile_url).await.unwrap();
     until_idle(&mut phone).await;
     let api = place.api();
-    let id = api.device_id(&phone.hardware().serial_number).await.unwrap().unwrap();
+    let id = api
+        .device_id(&phone.hardware().serial_number)
+        .await
+        .unwrap()
+        .unwrap();
     let path = format!("devices/{id}/commands");
     let mut promised = vec![api.order(&id, "certificate_list", "before").await];
 
@@ -48,7 +55,10 @@ async fn a_full_disk_refuses_cleanly_and_passes() {
     let mut number = 0;
     let refused = loop {
         let key = format!("number-{number}");
-        let answer = api.post(&path, &key, &order("profile_list", &key)).await.unwrap();
+        let answer = api
+            .post(&path, &key, &order("profile_list", &key))
+            .await
+            .unwrap();
         if !answer.status.is_success() {
             break answer;
         }
@@ -61,7 +71,11 @@ async fn a_full_disk_refuses_cleanly_and_passes() {
     limit(&server, "4096").await;
     for attempt in 0..3 {
         let key = format!("attempt-{attempt}");
-        unavailable(&api.post(&path, &key, &order("profile_list", &key)).await.unwrap());
+        unavailable(
+            &api.post(&path, &key, &order("profile_list", &key))
+                .await
+                .unwrap(),
+        );
         asked_to_retry(phone.connect().await);
         asked_to_retry(late.enroll_from(&place.profile_url).await);
     }
@@ -92,7 +106,11 @@ async fn a_full_disk_refuses_cleanly_and_passes() {
     late.enroll_from(&place.profile_url).await.unwrap();
     server.stop().await;
     place.run(&["check"]).await.done();
-    eprintln!("{} orders before the disk was full, {} after", number + 1, promised.len());
+    eprintln!(
+        "{} orders before the disk was full, {} after",
+        number + 1,
+        promised.len()
+    );
 }
 
 /// Lets the server write no file beyond this many bytes.
@@ -122,7 +140,10 @@ async fn a_lost_database_is_waited_for_without_a_restart() {
         for _ in 0..3 {
             unavailable(&api.get("devices").await.unwrap());
         }
-        assert_eq!(reqwest::get(&ready).await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            reqwest::get(&ready).await.unwrap().status(),
+            StatusCode::SERVICE_UNAVAILABLE
+        );
         assert_eq!(reqwest::get(&alive).await.unwrap().status(), StatusCode::OK);
         cluster.resume().await;
         let back = async {
@@ -130,14 +151,20 @@ async fn a_lost_database_is_waited_for_without_a_restart() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), back).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), back)
+            .await
+            .unwrap();
     }
     load.more(10).await;
     let promises = load.finish(&place).await;
     let kept = promises.kept(&place).await;
     let mut refused = 0;
     for phone in &promises.phones {
-        assert!(phone.refusals.keys().all(|status| *status == 503), "{:?}", phone.refusals);
+        assert!(
+            phone.refusals.keys().all(|status| *status == 503),
+            "{:?}",
+            phone.refusals
+        );
         refused += phone.refusals.values().sum::<u64>();
     }
     for answer in promises.ledgers.iter().flat_map(|ledger| &ledger.refusals) {

@@ -241,7 +241,10 @@ pub async fn run(arguments: &[&str]) -> Ran {
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let output = tokio::time::timeout(PATIENCE, output).await.unwrap().unwrap();
+    let output = tokio::time::timeout(PATIENCE, output)
+        .await
+        .unwrap()
+        .unwrap();
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -360,7 +363,10 @@ pub async fn signal(name: &str, id: u32) {
     assert!(sent.success());
 }
 
-fn collect(mut from: impl tokio::io::AsyncRead + Unpin + Send + 'static, into: &Arc<Mutex<Vec<u8>>>) {
+fn collect(
+    mut from: impl tokio::io::AsyncRead + Unpin + Send + 'static,
+    into: &Arc<Mutex<Vec<u8>>>,
+) {
     let into = Arc::clone(into);
     tokio::spawn(async move {
         let mut chunk = vec![0; 16 * 1024];
@@ -436,7 +442,11 @@ impl Api {
     /// Orders a harmless command; gives its identifier.
     pub async fn order(&self, device: &str, kind: &str, key: &str) -> String {
         let answer = self
-            .post(&format!("devices/{device}/commands"), key, &order(kind, key))
+            .post(
+                &format!("devices/{device}/commands"),
+                key,
+                &order(kind, key),
+            )
             .await
             .unwrap();
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
@@ -506,6 +516,11 @@ pub async fn postgres() -> String {
 pub fn events_in(file: &Path) -> Vec<Json> {
     let text = std::fs::read_to_string(file).unwrap();
     text.lines()
-        .filter_map(|line| serde_json::from_str::<Json>(line).unwrap().get("event").cloned())
+        .filter_map(|line| {
+            serde_json::from_str::<Json>(line)
+                .unwrap()
+                .get("event")
+                .cloned()
+        })
         .collect()
 }
