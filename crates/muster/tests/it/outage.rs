@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use simulator::{Error, apns::StandIn, apple::Kind};
+use simulator::{
+    Error,
+    apns::StandIn,
+    apple::{Device, Kind},
+};
 use tokio::process::Command;
 
 use crate::{
@@ -51,7 +55,7 @@ async fn a_full_disk_refuses_cleanly_and_passes() {
     let mut log = place.database_file().into_os_string();
     log.push("-wal");
     let written = std::fs::metadata(log).unwrap().len();
-    limit(&server, &(written + 40_000).to_string()).await;
+    limit(&server, &(written + 200_000).to_string()).await;
     let mut number = 0;
     let refused = loop {
         let key = format!("number-{number}");
@@ -69,6 +73,10 @@ async fn a_full_disk_refuses_cleanly_and_passes() {
     unavailable(&refused);
     // Now nothing at all can be written.
     limit(&server, "4096").await;
+    let told = idle(&place, &phone).await;
+    assert_eq!(told.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(told.headers().contains_key("retry-after"), "{told:?}");
+    assert!(told.bytes().await.unwrap().is_empty());
     for attempt in 0..3 {
         let key = format!("attempt-{attempt}");
         unavailable(
@@ -107,10 +115,30 @@ async fn a_full_disk_refuses_cleanly_and_passes() {
     server.stop().await;
     place.run(&["check"]).await.done();
     eprintln!(
-        "{} orders before the disk was full, {} after",
+        "{} orders accepted before the disk was full, {} in all",
         number + 1,
         promised.len()
     );
+}
+
+/// A device's message, to see the whole of its answer.
+async fn idle(place: &Place, phone: &Device) -> reqwest::Response {
+    let identity = phone.identity().unwrap();
+    let pem = identity.key.pkcs8_pem() + &identity.certificate.to_pem();
+    let root = reqwest::Certificate::from_pem(place.ca_pem.as_bytes()).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([root])
+        .identity(reqwest::Identity::from_pem(pem.as_bytes()).unwrap())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let body = format!(
+        "<plist version=\"1.0\"><dict><key>Status</key><string>Idle</string>\
+         <key>UDID</key><string>{}</string></dict></plist>",
+        phone.hardware().udid
+    );
+    let url = format!("{}/mdm/apple/connect", place.url);
+    client.put(url).body(body).send().await.unwrap()
 }
 
 /// Lets the server write no file beyond this many bytes.
@@ -172,5 +200,5 @@ async fn a_lost_database_is_waited_for_without_a_restart() {
     }
     server.stop().await;
     promises.journalled(&place).await;
-    eprintln!("2 outages, {refused} devices told to retry: {kept:?}");
+    eprintln!("2 outages, devices told {refused} times to retry: {kept:?}");
 }
