@@ -9,7 +9,7 @@ use server::{Options, listener::Limits};
 use socket2::{Domain, Socket, Type};
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 /// # Errors
 /// When something that the configuration names cannot be used.
 pub async fn serve(config: &Config) -> anyhow::Result<()> {
+    // From the first moment: a signal that comes while the node starts must not cut it off.
+    let mut end = End::listen()?;
     let setup = setup(config).await?;
     let addresses: Vec<String> = setup
         .listeners
@@ -34,7 +36,7 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
     tracing::info!(listen = %addresses.join(", "), database = %node.engine.db.dialect().as_str(), "Muster is ready");
     announce_first_link(&node.engine, &config.console_url()).await?;
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    ended().await?;
+    end.asked_for().await;
     tracing::info!("Muster is ending");
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
     node.stop().await;
@@ -46,15 +48,34 @@ pub async fn serve(config: &Config) -> anyhow::Result<()> {
 /// # Errors
 /// When signals cannot be listened to.
 pub async fn ended() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    End::listen()?.asked_for().await;
+    Ok(())
+}
+
+/// The signals that ask the process to end. While one of these lives they do not kill it.
+struct End {
+    terminate: Signal,
+    interrupt: Signal,
     // Without a listener a SIGHUP, meant to reload certificates, would end the process.
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {}
+    hangup: Signal,
+}
+
+impl End {
+    fn listen() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn asked_for(&mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {}
+            }
         }
     }
 }
