@@ -7,7 +7,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::Stdio,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -77,14 +77,14 @@ impl Cluster {
             .spawn()
             .unwrap();
         self.server = Some(server);
-        let begun = Instant::now();
-        while UnixStream::connect(self.folder.path().join(".s.PGSQL.5432")).is_err() {
-            assert!(
-                begun.elapsed() < Duration::from_secs(30),
-                "PostgreSQL does not start"
-            );
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let socket = self.folder.path().join(".s.PGSQL.5432");
+        let started = async {
+            while UnixStream::connect(&socket).is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(30), started).await;
+        waited.expect("PostgreSQL starts");
     }
 
     fn command(&self, program: &str) -> Command {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use domain::{Ownership, Secret, token::TokenTerms};
@@ -311,13 +311,16 @@ impl Server {
     async fn until_ready(&mut self, place: &Place) {
         let probe = reqwest::Client::builder().no_proxy().build().unwrap();
         let url = format!("http://{}/readyz", place.ops.address);
-        let begun = Instant::now();
-        while !matches!(probe.get(&url).send().await, Ok(answer) if answer.status().is_success()) {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "{ended:?}: {}", self.text());
-            assert!(begun.elapsed() < PATIENCE, "not ready: {}", self.text());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let ready = async {
+            while !matches!(probe.get(&url).send().await, Ok(answer) if answer.status().is_success())
+            {
+                let ended = self.child.try_wait().unwrap();
+                assert!(ended.is_none(), "{ended:?}: {}", self.text());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, ready).await;
+        assert!(waited.is_ok(), "not ready: {}", self.text());
     }
 
     pub fn id(&self) -> u32 {
