@@ -15,11 +15,7 @@ use super::{
 };
 use crate::cli::output::Output;
 
-/// This many devices have RSA keys, as Apple's devices have, and take part in the measurements. The
-/// rest have P-256 keys, because the load generator would spend minutes on RSA signatures, and
-/// only fill the database.
-const MEASURED: u64 = 10_000;
-/// How many keys devices share: making one takes longer than everything else a device does.
+/// How many RSA keys devices share: making one takes longer than everything else a device does.
 const KEYS: usize = 48;
 /// How many devices enroll in one go.
 const PORTION: u64 = 1_000;
@@ -34,8 +30,7 @@ pub(super) struct Crowd {
     ca_pem: String,
     connections: usize,
     enrolled: u64,
-    rsa: Pool,
-    p256: Pool,
+    keys: Pool,
     rates: Vec<f64>,
     latencies: Vec<f64>,
     server_cpu: f64,
@@ -51,8 +46,7 @@ impl Crowd {
             ca_pem: prepared.ca_pem.clone(),
             connections,
             enrolled: 0,
-            rsa: Pool::generate(Algorithm::Rsa2048, KEYS)?.reusing(),
-            p256: Pool::generate(Algorithm::P256, KEYS)?.reusing(),
+            keys: Pool::generate(Algorithm::Rsa2048, KEYS)?.reusing(),
             rates: Vec::new(),
             latencies: Vec::new(),
             server_cpu: 0.0,
@@ -70,20 +64,17 @@ impl Crowd {
     ) -> anyhow::Result<()> {
         let (mut answered, mut answering) = (0, Duration::ZERO);
         while self.enrolled < count {
-            let measured = self.enrolled < MEASURED;
-            let portion = if measured { PORTION } else { 5 * PORTION };
-            let end = (self.enrolled + portion).min(count);
+            let end = (self.enrolled + PORTION).min(count);
             let seeds = Seeds {
                 kind: None,
                 range: self.enrolled..end,
             };
-            let keys = if measured { &self.rsa } else { &self.p256 }.clone();
             let before = (server.usage()?.cpu, usage("self")?.cpu);
             let portion = enroll(
                 &self.profile_url,
                 &self.ca_pem,
                 &seeds,
-                keys,
+                self.keys.clone(),
                 self.connections.min(32),
             )
             .await?;
@@ -93,13 +84,11 @@ impl Crowd {
                 portion.failed,
                 portion.errors
             );
-            if measured {
-                self.rates.push(portion.rate());
-                self.latencies
-                    .push(portion.latency.quantile(0.99).as_secs_f64() * 1e3);
-                self.server_cpu += server.usage()?.cpu - before.0;
-                self.client_cpu += usage("self")?.cpu - before.1;
-            }
+            self.rates.push(portion.rate());
+            self.latencies
+                .push(portion.latency.quantile(0.99).as_secs_f64() * 1e3);
+            self.server_cpu += server.usage()?.cpu - before.0;
+            self.client_cpu += usage("self")?.cpu - before.1;
             self.enrolled = end;
             let drained = deliver(
                 self.target.clone(),
@@ -117,9 +106,7 @@ impl Crowd {
             );
             answered += drained.commands;
             answering += drained.elapsed;
-            if measured {
-                self.devices.extend(portion.devices);
-            }
+            self.devices.extend(portion.devices);
         }
         if answered > 0 {
             let rate = answered as f64 / answering.as_secs_f64();

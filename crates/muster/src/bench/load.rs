@@ -109,6 +109,18 @@ pub(super) async fn idle(
     latencies("connects with empty queue", &latency, results, out)
 }
 
+/// Lets every device connect once, as after a restart of the server.
+pub(super) async fn wake(options: &BenchOptions, crowd: &Crowd) -> anyhow::Result<()> {
+    let report = deliver(
+        crowd.target.clone(),
+        crowd.devices.clone(),
+        options.connections,
+        Duration::from_secs(120),
+    )
+    .await?;
+    healthy(&report, "devices after a restart")
+}
+
 /// Commands delivered and acknowledged: one for each device, in two round trips.
 pub(super) async fn commands(
     options: &BenchOptions,
@@ -272,7 +284,8 @@ pub(super) async fn lists(
             .unwrap_or(serial)
             .to_owned()
     };
-    let cases: [(&str, &str, &dyn Fn(usize) -> String); 4] = [
+    type Text<'a> = &'a dyn Fn(usize) -> String;
+    let cases: [(&str, &str, Text<'_>); 4] = [
         ("text that few have, by name", "name", &rare),
         ("text that many have, by name", "name", &|_| "0".into()),
         (

@@ -12,6 +12,7 @@
 mod admin;
 mod crowd;
 mod figure;
+mod fill;
 mod load;
 mod machine;
 mod process;
@@ -46,7 +47,7 @@ pub struct BenchOptions {
     #[arg(long, default_value_t = 3)]
     pub runs: usize,
     /// Connections that devices keep open
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 128)]
     pub connections: usize,
     /// How many wipes are timed
     #[arg(long, default_value_t = 200)]
@@ -64,7 +65,7 @@ pub struct BenchOptions {
 
 /// Fleet sizes at which memory is looked at.
 const STEPS: [u64; 3] = [1_000, 10_000, 100_000];
-/// Rates are measured with this many devices, or all when there are fewer.
+/// Rates are measured with this many devices, or all when there are fewer. Those beyond are rows only.
 const RATES_AT: u64 = 10_000;
 
 /// Measures, prints a table, and removes what it made.
@@ -130,52 +131,75 @@ impl<'a> Bench<'a> {
         steps.push(most);
         let rates_at = RATES_AT.min(most);
         for step in steps {
-            self.crowd.grow_to(step, &self.server, results, out).await?;
-            self.size(step, results, out)?;
-            if step == rates_at || (step == most && most < rates_at) {
-                self.crowd.enrollment_figures(results, out)?;
-                load::idle(self.options, &self.crowd, &self.server, results, out).await?;
-                load::commands(
-                    self.options,
-                    &self.crowd,
-                    &self.admin,
-                    &self.server,
-                    results,
-                    out,
-                )
+            let played = step.min(RATES_AT);
+            self.crowd
+                .grow_to(played, &self.server, results, out)
                 .await?;
+            if step > played {
+                self.fill(played..step).await?;
+                self.ready(step, results, out)?;
+                load::wake(self.options, &self.crowd).await?;
+            }
+            self.size(step, results, out)?;
+            if step == rates_at {
+                self.rates(results, out).await?;
             }
             if step == most {
-                load::wipes(
-                    self.options,
-                    &self.crowd,
-                    &self.admin,
-                    &self.push,
-                    results,
-                    out,
-                )
-                .await?;
-                load::lists(&self.crowd, &self.admin, results, out).await?;
+                let Self {
+                    options,
+                    crowd,
+                    admin,
+                    push,
+                    ..
+                } = self;
+                load::wipes(options, crowd, admin, push, results, out).await?;
+                load::lists(crowd, admin, results, out).await?;
             }
-            if step == STEPS[0] || step == most {
+            if step == STEPS[0] {
                 self.server.restart().await?;
-                let name = format!("start to ready, {step} devices");
-                results.add(
-                    Figure::once(name, self.server.ready_ms, "ms").at_most(3000.0),
-                    out,
-                )?;
+                self.ready(step, results, out)?;
             }
         }
         Ok(())
     }
 
+    async fn rates(&self, results: &mut Results, out: &mut Output) -> anyhow::Result<()> {
+        let Self {
+            options,
+            crowd,
+            admin,
+            server,
+            ..
+        } = self;
+        crowd.enrollment_figures(results, out)?;
+        load::idle(options, crowd, server, results, out).await?;
+        load::commands(options, crowd, admin, server, results, out).await
+    }
+
+    /// Adds rows of devices while the server is down.
+    async fn fill(&mut self, numbers: std::ops::Range<u64>) -> anyhow::Result<()> {
+        self.server.stop().await?;
+        let model = self.crowd.devices.first().context("no device enrolled")?;
+        let engine = self.server.engine().await?;
+        let filled = fill::fill(&engine, numbers, &model.udid).await;
+        engine.db.close().await;
+        filled?;
+        self.server.again().await
+    }
+
+    fn ready(&self, devices: u64, results: &mut Results, out: &mut Output) -> anyhow::Result<()> {
+        let name = format!("start to ready, {devices} devices");
+        let figure = Figure::once(name, self.server.ready_ms, "ms");
+        results.add(figure.at_most(3000.0), out)
+    }
+
     fn size(&self, devices: u64, results: &mut Results, out: &mut Output) -> anyhow::Result<()> {
         let memory = self.server.usage()?.resident as f64 / 1_048_576.0;
-        let mut figure = Figure::once(
-            format!("server memory, {devices} devices that answered everything"),
-            memory,
-            "MiB",
-        );
+        let mut figure = Figure::once(format!("server memory, {devices} devices"), memory, "MiB");
+        let connected = devices.min(RATES_AT);
+        figure = figure.note(format!(
+            "{connected} of them connected since the start, all queues are empty"
+        ));
         if devices == 10_000 {
             figure = figure.at_most(150.0);
         }

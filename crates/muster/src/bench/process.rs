@@ -189,6 +189,17 @@ impl Server {
     /// Ends it and starts it again.
     pub(super) async fn restart(&mut self) -> anyhow::Result<()> {
         self.stop().await?;
+        self.again().await
+    }
+
+    /// The installation, opened in this process while the server is down.
+    pub(super) async fn engine(&self) -> anyhow::Result<engine::Engine> {
+        let config = Config::load(Some(&self.configuration), [])?;
+        Ok(installation::engine(&config).await?)
+    }
+
+    /// Starts it after [`Server::stop`].
+    pub(super) async fn again(&mut self) -> anyhow::Result<()> {
         let start = Instant::now();
         self.child = spawn(&self.configuration, &self.log)?;
         self.until_ready(start).await
@@ -199,6 +210,8 @@ impl Server {
         let Some(id) = self.child.id() else {
             return Ok(());
         };
+        // One that answered a moment ago may not hear signals yet.
+        tokio::time::sleep(Duration::from_millis(500)).await;
         let told = Command::new("kill")
             .args(["-TERM", &id.to_string()])
             .status()
