@@ -68,7 +68,13 @@ impl Engine {
                     stored.sealed.clear();
                     tx.put_key(&stored).await?;
                     engine
-                        .record(tx, "root_key.taken_offline", &actor, About::NOTHING, json!({}))
+                        .record(
+                            tx,
+                            "root_key.taken_offline",
+                            &actor,
+                            About::NOTHING,
+                            json!({}),
+                        )
                         .await
                 })
             })
@@ -101,7 +107,13 @@ impl Engine {
                         .map_err(EngineError::keys)?;
                     tx.put_key(&stored).await?;
                     engine
-                        .record(tx, "root_key.brought_back", &actor, About::NOTHING, json!({}))
+                        .record(
+                            tx,
+                            "root_key.brought_back",
+                            &actor,
+                            About::NOTHING,
+                            json!({}),
+                        )
                         .await
                 })
             })

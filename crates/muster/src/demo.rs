@@ -71,9 +71,15 @@ pub async fn run(options: DemoOptions) -> anyhow::Result<()> {
     let mut out = Output::stdout(false);
     out.line("This is a demonstration: simulated devices, data that is thrown away.")?;
     out.line("")?;
-    out.line(&format!("  {} devices enrolled over the real protocols", options.devices))?;
+    out.line(&format!(
+        "  {} devices enrolled over the real protocols",
+        options.devices
+    ))?;
     out.line(&format!("  Console  {}", demo.console_url))?;
-    out.line(&format!("  Sign in  {}   (works once)", demo.sign_in_url.expose()))?;
+    out.line(&format!(
+        "  Sign in  {}   (works once)",
+        demo.sign_in_url.expose()
+    ))?;
     out.line("")?;
     out.line("Ctrl-C ends it.")?;
     demo.live_until(serve::ended()).await?;

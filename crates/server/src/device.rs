@@ -83,11 +83,7 @@ pub(crate) async fn read_body(body: Body, limit: usize) -> Result<bytes::Bytes, 
     read_within(body, limit, BODY_TIME).await
 }
 
-async fn read_within(
-    body: Body,
-    limit: usize,
-    time: Duration,
-) -> Result<bytes::Bytes, StatusCode> {
+async fn read_within(body: Body, limit: usize, time: Duration) -> Result<bytes::Bytes, StatusCode> {
     match tokio::time::timeout(time, Limited::new(body, limit).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {

@@ -6,7 +6,10 @@ use axum::Router;
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::{GracefulShutdown, Watcher}},
+    server::{
+        conn::auto::Builder,
+        graceful::{GracefulShutdown, Watcher},
+    },
     service::TowerToHyperService,
 };
 use rustls::ServerConfig;
@@ -136,13 +139,8 @@ async fn connection(
     }
 }
 
-async fn requests<S>(
-    stream: S,
-    peer: Peer,
-    router: Router,
-    limits: Limits,
-    watcher: Watcher,
-) where
+async fn requests<S>(stream: S, peer: Peer, router: Router, limits: Limits, watcher: Watcher)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = tower::service_fn(move |mut request: http::Request<Incoming>| {

@@ -57,7 +57,10 @@ impl ServerCertificate {
     ///
     /// # Errors
     /// When they cannot be read or do not belong together.
-    pub fn from_files(chain: &std::path::Path, key: &std::path::Path) -> Result<Arc<Self>, TlsError> {
+    pub fn from_files(
+        chain: &std::path::Path,
+        key: &std::path::Path,
+    ) -> Result<Arc<Self>, TlsError> {
         Ok(Arc::new(Self(ArcSwap::from_pointee(read(chain, key)?))))
     }
 
@@ -96,7 +99,8 @@ fn read(chain: &std::path::Path, key: &std::path::Path) -> Result<CertifiedKey, 
     if certificates.is_empty() {
         return Err(failed(chain, "no certificate in it".into()));
     }
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.to_string()))?;
+    let private =
+        PrivateKeyDer::from_pem_file(key).map_err(|error| failed(key, error.to_string()))?;
     certified(certificates, private)
 }
 

@@ -10,9 +10,7 @@ use domain::{
     enrollment::{EndReason, EnrollmentState},
 };
 use serde_json::json;
-use store::{
-    Commands as _, Devices as _, Enrollment, Enrollments as _, PushWanted as _, Tx,
-};
+use store::{Commands as _, Devices as _, Enrollment, Enrollments as _, PushWanted as _, Tx};
 
 use super::{Caller, PLATFORMS, Refusal, Reply};
 use crate::{Engine, EngineError, identity::Proven, journal::About};

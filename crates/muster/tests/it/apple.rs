@@ -33,7 +33,10 @@ async fn an_iphone_enrols_reports_is_locked_and_wiped() {
     assert!(facts.len() > 4, "{facts:?}");
     let commands = there.engine().commands_of(&by, id, None, 50).await.unwrap();
     for record in &commands {
-        let finish = record.finish.as_ref().unwrap_or_else(|| panic!("{} is open", record.command.order.kind));
+        let finish = record
+            .finish
+            .as_ref()
+            .unwrap_or_else(|| panic!("{} is open", record.command.order.kind));
         assert_eq!(finish.outcome, CommandState::Acknowledged, "{record:?}");
     }
 
@@ -47,10 +50,17 @@ async fn an_iphone_enrols_reports_is_locked_and_wiped() {
         .send_command(&by, id, None, order(lock))
         .await
         .unwrap();
-    let push = there.apns.next_push(std::time::Duration::from_secs(10)).await;
+    let push = there
+        .apns
+        .next_push(std::time::Duration::from_secs(10))
+        .await;
     assert!(push.is_some(), "the phone is pushed");
     phone.connect().await.unwrap();
-    let locked = there.engine().command(&by, sent.command.order.id).await.unwrap();
+    let locked = there
+        .engine()
+        .command(&by, sent.command.order.id)
+        .await
+        .unwrap();
     assert_eq!(locked.finish.unwrap().outcome, CommandState::Acknowledged);
 
     let wipe = EraseDevice {

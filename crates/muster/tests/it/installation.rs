@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use domain::{
-    DeviceId, Ownership, Secret,
-    scope::Authority,
-    token::TokenTerms,
-};
+use domain::{DeviceId, Ownership, Secret, scope::Authority, token::TokenTerms};
 use engine::{
     Engine, Settings, SystemClock, enroll::NewEnrollmentToken, people::operator, push::ApnsOptions,
 };
@@ -57,11 +53,17 @@ impl Installation {
         setup: impl FnOnce(&mut Setup),
     ) -> Self {
         // Shown with a test that fails; another test of the process may have been first.
-        let _ = tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_test_writer().try_init();
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::INFO)
+            .with_test_writer()
+            .try_init();
         let folder = tempfile::tempdir().unwrap();
         let apns = StandIn::start().await.unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let url = format!(
+            "https://localhost:{}",
+            listener.local_addr().unwrap().port()
+        );
         let mut settings = Settings::new("Example Department", url.as_str());
         settings.last_seen_flush = Duration::from_millis(50);
         settings.allow_private_egress = true;
