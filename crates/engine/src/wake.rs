@@ -16,7 +16,7 @@ const SHARDS: usize = 64;
 /// How long a queue that was found empty is taken for empty without asking again.
 const BELIEVED: Duration = Duration::from_secs(300);
 
-/// Enrollments whose command queue was found empty and has not been filled since.
+/// Enrollments whose command queue was found empty and has not been filled since, or the other way round.
 ///
 /// A query that finds a queue empty races with whoever fills it. So the reader
 /// takes a [`Generation`] before it asks, and its finding counts only if nothing
@@ -29,7 +29,16 @@ pub(crate) struct EmptyQueues {
 #[derive(Default)]
 struct Shard {
     generation: AtomicU64,
-    empty: Mutex<HashMap<EnrollmentId, Timestamp>>,
+    known: Mutex<HashMap<EnrollmentId, Known>>,
+}
+
+/// What is known of a queue.
+#[derive(Debug, Clone, Copy)]
+enum Known {
+    /// It was found empty then.
+    Empty(Timestamp),
+    /// It was filled and not found empty since: to ask first would be a wasted query.
+    Filled,
 }
 
 /// A moment in the life of one shard.
@@ -47,9 +56,18 @@ impl Default for EmptyQueues {
 impl EmptyQueues {
     /// Whether the queue is known to be empty.
     pub(crate) fn is_empty(&self, enrollment: EnrollmentId, now: Timestamp) -> bool {
-        lock(&self.shard(enrollment).empty)
+        let found = lock(&self.shard(enrollment).known)
             .get(&enrollment)
-            .is_some_and(|found| now.since(*found) < BELIEVED)
+            .copied();
+        matches!(found, Some(Known::Empty(at)) if now.since(at) < BELIEVED)
+    }
+
+    /// Whether something was put into the queue that may well be there still.
+    pub(crate) fn was_filled(&self, enrollment: EnrollmentId) -> bool {
+        let found = lock(&self.shard(enrollment).known)
+            .get(&enrollment)
+            .copied();
+        matches!(found, Some(Known::Filled))
     }
 
     /// Call before asking the database.
@@ -65,26 +83,26 @@ impl EmptyQueues {
         now: Timestamp,
     ) {
         let shard = self.shard(enrollment);
-        let mut empty = lock(&shard.empty);
+        let mut known = lock(&shard.known);
         if shard.generation.load(Ordering::Acquire) == generation.0 {
-            empty.insert(enrollment, now);
+            known.insert(enrollment, Known::Empty(now));
         }
     }
 
     /// Something was put into the queue, here or on another node.
     pub(crate) fn filled(&self, enrollment: EnrollmentId) {
         let shard = self.shard(enrollment);
-        let mut empty = lock(&shard.empty);
+        let mut known = lock(&shard.known);
         shard.generation.fetch_add(1, Ordering::AcqRel);
-        empty.remove(&enrollment);
+        known.insert(enrollment, Known::Filled);
     }
 
     /// News of other nodes may have been lost: nothing is known any more.
     pub(crate) fn forget_all(&self) {
         for shard in &self.shards {
-            let mut empty = lock(&shard.empty);
+            let mut known = lock(&shard.known);
             shard.generation.fetch_add(1, Ordering::AcqRel);
-            empty.clear();
+            known.clear();
         }
     }
 
@@ -151,9 +169,11 @@ mod tests {
         queues.filled(enrollment(1));
         queues.found_empty(enrollment(1), generation, NOW);
         assert!(!queues.is_empty(enrollment(1), NOW));
+        assert!(queues.was_filled(enrollment(1)));
         let generation = queues.before_reading(enrollment(1));
         queues.found_empty(enrollment(1), generation, NOW);
         assert!(queues.is_empty(enrollment(1), NOW));
+        assert!(!queues.was_filled(enrollment(1)));
         assert!(!queues.is_empty(enrollment(1), NOW.plus(BELIEVED)));
     }
 

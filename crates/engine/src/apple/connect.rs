@@ -42,7 +42,10 @@ impl Engine {
             return Ok(Reply::EMPTY);
         }
         let generation = self.empty_queues.before_reading(enrollment);
-        if idle && !self.has_commands(enrollment).await? {
+        if idle
+            && !self.empty_queues.was_filled(enrollment)
+            && !self.has_commands(enrollment).await?
+        {
             self.empty_queues.found_empty(enrollment, generation, now);
             return Ok(Reply::EMPTY);
         }
