@@ -56,16 +56,30 @@ fn write_asset(code: &mut String, file: &Path) -> Result<(), Box<dyn Error>> {
     let hash = fnv1a(&fs::read(file)?);
     let compressed = file.with_file_name(format!("{name}.gz"));
     let gzip = if compressed.is_file() {
-        format!("Some(include_bytes!({compressed:?}))")
+        format!("Some({})", embedded(&compressed)?)
     } else {
         "None".to_owned()
     };
+    let body = embedded(file)?;
     writeln!(
         code,
         "    Asset {{ name: {name:?}, url: \"/assets/{stem}-{hash:016x}.{extension}\", \
-         content_type: {content_type:?}, body: include_bytes!({file:?}), gzip: {gzip} }},"
+         content_type: {content_type:?}, body: {body}, gzip: {gzip} }},"
     )?;
     Ok(())
+}
+
+/// The expression that embeds a file: its copy beside the generated code, which stays where that
+/// is when the sources move.
+fn embedded(file: &Path) -> Result<String, Box<dyn Error>> {
+    let name = file
+        .file_name()
+        .and_then(|text| text.to_str())
+        .ok_or("a file without a name")?;
+    fs::copy(file, PathBuf::from(env::var("OUT_DIR")?).join(name))?;
+    Ok(format!(
+        "include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{name}\"))"
+    ))
 }
 
 fn content_type(file: &Path) -> Option<&'static str> {

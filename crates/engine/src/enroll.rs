@@ -10,7 +10,10 @@ use domain::{
     token::{TokenStanding, TokenTerms},
 };
 use serde_json::json;
-use store::{Device, Enrollment, EnrollmentToken, EnrollmentTokens as _, Ticket, Tickets as _, Tx};
+use store::{
+    Device, Enrollment, EnrollmentToken, EnrollmentTokens as _, Ticket, Tickets as _, Tx,
+    Units as _,
+};
 use uuid::Uuid;
 
 use crate::{Engine, EngineError, Result, journal::About};
@@ -100,6 +103,9 @@ impl Engine {
         self.db
             .write(move |tx| {
                 Box::pin(async move {
+                    if let Some(unit) = stored.unit_id {
+                        tx.unit(unit).await?.ok_or(EngineError::NotFound("unit"))?;
+                    }
                     tx.insert_enrollment_token(&stored).await?;
                     let terms = &stored.standing.terms;
                     let data = json!({

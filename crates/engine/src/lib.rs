@@ -30,6 +30,7 @@ pub mod scep;
 pub mod secrets;
 pub mod settings;
 pub mod tasks;
+pub mod units;
 mod wake;
 pub mod webhooks;
 

@@ -18,6 +18,7 @@ pub mod output;
 mod parameters;
 mod secret;
 mod token;
+mod unit;
 mod until;
 mod webhook;
 
@@ -144,6 +145,9 @@ pub enum Command {
     /// Escrowed secrets of devices
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// The organisation tree
+    #[command(subcommand)]
+    Unit(unit::UnitCommand),
     /// Certificates that were issued to devices
     #[command(subcommand)]
     Certificate(certificate::CertificateCommand),
@@ -225,6 +229,7 @@ async fn dispatch(cli: Cli, program: &impl Program, out: &mut Output) -> Result<
         Command::Enrollment(command) => enrollment::run(command, &api()?, out).await,
         Command::Declaration(command) => declaration::run(command, &api()?, out).await,
         Command::Webhook(command) => webhook::run(command, &api()?, out).await,
+        Command::Unit(command) => unit::run(command, &api()?, out).await,
         Command::Secret(command) => secret::run(command, &api()?, out).await,
         Command::Certificate(command) => certificate::run(command, &api()?, out).await,
         Command::Whoami => {
@@ -288,6 +293,9 @@ mod tests {
             "muster declaration assign com.example.a --device C02XYZ --device C02ABC",
             "muster webhook add https://hooks.example.org/ --kind device.",
             "muster secret list C02XYZ",
+            "muster unit list",
+            "muster unit add Field",
+            "muster ca root-offline /media/safe/root.pem",
             "muster device list --sort -last_seen",
             "muster certificate list C02XYZ",
             "muster whoami",

@@ -146,6 +146,7 @@ const TAGS: &[(&str, &str)] = &[
         "certificates",
         "Certificates of devices and of Apple's push service",
     ),
+    ("units", "The organisation tree"),
     ("system", "The installation as a whole"),
 ];
 

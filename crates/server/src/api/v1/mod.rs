@@ -11,6 +11,7 @@ mod journal;
 mod push_certificates;
 mod secrets;
 mod system;
+mod units;
 mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -31,5 +32,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .merge(api_tokens::routes())
         .merge(push_certificates::routes())
         .merge(certificates::routes())
+        .merge(units::routes())
         .merge(system::routes())
 }
