@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection as Sql, OpenFlags, ffi};
+use rusqlite::{Connection as Sql, OpenFlags, config::DbConfig, ffi};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{BoxFuture, Tx, tx::Connection};
@@ -117,11 +117,21 @@ pub(crate) fn open_reader(path: &Path) -> Result<Sql> {
     connection
         .busy_timeout(LOCK_TIME)
         .map_err(|e| error("open", e))?;
+    keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(256);
     connection
         .execute_batch("PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;")
         .map_err(|e| error("open", e))?;
     Ok(connection)
+}
+
+/// A prepared statement keeps its plan whatever values are bound. Otherwise SQLite, once it has
+/// samples of an index, may prepare a statement anew when other values are bound to it.
+fn keep_plans(connection: &Sql) -> Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(|e| error("open", e))?;
+    Ok(())
 }
 
 /// Opens the file for writing, with everything durable.
@@ -133,6 +143,7 @@ pub(crate) fn open_writer(path: &Path) -> Result<Sql> {
     connection
         .busy_timeout(LOCK_TIME)
         .map_err(|e| error("open", e))?;
+    keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(512);
     connection
         .execute_batch(
