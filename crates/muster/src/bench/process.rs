@@ -210,8 +210,6 @@ impl Server {
         let Some(id) = self.child.id() else {
             return Ok(());
         };
-        // One that answered a moment ago may not hear signals yet.
-        tokio::time::sleep(Duration::from_millis(500)).await;
         let told = Command::new("kill")
             .args(["-TERM", &id.to_string()])
             .status()
